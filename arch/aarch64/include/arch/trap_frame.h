@@ -1,0 +1,40 @@
+/*
+ * The trap frame: what the vectors save, shared by vectors.S and C.
+ */
+#ifndef ARCH_TRAP_FRAME_H
+#define ARCH_TRAP_FRAME_H
+
+#define TRAP_FRAME_SIZE   272
+#define TRAP_FRAME_X(n)   (8 * (n))
+#define TRAP_FRAME_SP_EL0 248
+#define TRAP_FRAME_ELR    256
+#define TRAP_FRAME_SPSR   264
+
+/* Added to the vector's number when SP was no usable kernel stack and the frame is elsewhere. */
+#define VECTOR_BAD_STACK 16
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+
+struct trap_frame {
+    uint64_t x[31];
+    uint64_t sp_el0;
+    uint64_t elr;
+    uint64_t spsr;
+};
+
+_Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "vectors.S");
+_Static_assert(offsetof(struct trap_frame, x[30]) == TRAP_FRAME_X(30), "vectors.S");
+_Static_assert(offsetof(struct trap_frame, sp_el0) == TRAP_FRAME_SP_EL0, "vectors.S");
+_Static_assert(offsetof(struct trap_frame, elr) == TRAP_FRAME_ELR, "vectors.S");
+_Static_assert(offsetof(struct trap_frame, spsr) == TRAP_FRAME_SPSR, "vectors.S");
+
+/*
+ * The end of an exception that the kernel cannot survive: print it, decoded, and power off.
+ * `vector`: 0 to 15, the vector's number, plus VECTOR_BAD_STACK. `sp`: SP_EL1 when it was taken.
+ */
+_Noreturn void exception_fatal(uint64_t vector, const struct trap_frame *frame, uint64_t sp);
+#endif
+
+#endif

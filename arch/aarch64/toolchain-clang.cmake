@@ -1,0 +1,12 @@
+# clang for the guest, with the cross binutils' linker: one linker script, one meaning.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_COMPILER clang)
+set(CMAKE_ASM_COMPILER clang)
+set(CMAKE_C_COMPILER_TARGET aarch64-linux-gnu)
+set(CMAKE_ASM_COMPILER_TARGET aarch64-linux-gnu)
+set(TYRNE_GUEST_TARGET --target=aarch64-linux-gnu)
+set(CMAKE_C_FLAGS_DEBUG_INIT "-Og")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
+set(CMAKE_ASM_FLAGS_RELEASE "-g")

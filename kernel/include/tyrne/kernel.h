@@ -1,0 +1,22 @@
+/*
+ * The portable kernel's entry points, in the order in which the CPU port calls them.
+ */
+#ifndef TYRNE_KERNEL_H
+#define TYRNE_KERNEL_H
+
+/*
+ * First C code of the kernel. Low half, MMU off, interrupts masked, boot stack, .bss zeroed,
+ * vectors installed. Returns to the port, which goes on to migrate.
+ */
+void kernel_main(void);
+
+/* The identity map is on (still low). Reports it and returns. */
+void kernel_mmu_active(void);
+
+/*
+ * The kernel runs in the high half and the low half is gone: bring the system up. Interrupts
+ * masked, boot stack. Does not return.
+ */
+_Noreturn void kernel_high_half(void);
+
+#endif

@@ -1,0 +1,20 @@
+#include <tyrne/kernel.h>
+
+#include <tyrne/hal/power.h>
+#include <tyrne/print.h>
+
+void kernel_main(void)
+{
+    kprintf("tyrne: hello from kernel_main\n");
+}
+
+void kernel_mmu_active(void)
+{
+    kprintf("tyrne: mmu activated\n");
+}
+
+_Noreturn void kernel_high_half(void)
+{
+    kprintf("tyrne: high-half active\n");
+    power_off();
+}
