@@ -6,6 +6,7 @@
 #define ARCH_ASM_H
 
 #ifdef __ASSEMBLER__
+/* clang-format off: this is assembler */
 
 #define FUNCTION(name)                                                                             \
     .balign 4;                                                                                     \
