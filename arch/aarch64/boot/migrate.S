@@ -7,7 +7,7 @@
  * Registers kept across the calls: x20 boot_status (low), x21 TCR_EL1 as last written,
  * x22 SCTLR_EL1 to be written.
  */
-#include <arch/asm.h>
+#include <arch/asm.inc>
 #include <arch/boot.h>
 #include <arch/layout.h>
 #include <arch/translation.h>

@@ -3,7 +3,7 @@
  *
  * Everything here runs low (PC = physical address) with the MMU off.
  */
-#include <arch/asm.h>
+#include <arch/asm.inc>
 #include <arch/boot.h>
 #include <arch/translation.h>
 #include <sysregs.h>

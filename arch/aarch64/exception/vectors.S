@@ -3,7 +3,7 @@
  *
  * The same code serves VBAR_EL1 = low alias and VBAR_EL1 = high alias: it is PC-relative throughout.
  */
-#include <arch/asm.h>
+#include <arch/asm.inc>
 #include <arch/boot.h>
 #include <arch/layout.h>
 #include <arch/trap_frame.h>
