@@ -7,7 +7,8 @@ The image runs at its load address until the jump, so everything reachable until
 targets PC-relatively. This walks the closure of code and data from the roots over the relocations
 that the linker kept (--emit-relocs) and over direct branches, and fails on any relocation that is
 not PC-relative (AAELF64, "Relocation codes for ELF for AArch64"). --stop names symbols where the
-kernel runs at its link address: they may be named, they are not entered.
+kernel runs at its link address: they may be named, they are not entered. Symbols without type and
+size are boundaries (from the linker script): naming one does not read what starts there.
 
 Exit codes: 0 clean, 1 absolute references found, 2 wrong usage or an image without relocations.
 """
@@ -18,6 +19,7 @@ import argparse
 import bisect
 import subprocess
 import sys
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterator
@@ -68,6 +70,7 @@ class Reference:
     kind: str
     target: int
     target_name: str
+    boundary: bool
 
 
 @dataclass
@@ -152,7 +155,11 @@ class Image:
                 holder = self.node_at(target)
                 name = symbol.name or (holder.name if holder else "?")
                 kind = TYPE_NAMES.get(number, f"relocation type {number}")
-                node.references.append(Reference(relocation["r_offset"], kind, target, name))
+                untyped = symbol["st_info"]["type"] == "STT_NOTYPE" and not symbol["st_size"]
+                boundary = untyped and bool(symbol.name)
+                node.references.append(
+                    Reference(relocation["r_offset"], kind, target, name, boundary)
+                )
         if not found:
             raise UsageError(f"{self.path} holds no relocations: link it with --emit-relocs")
 
@@ -187,16 +194,16 @@ def direct_targets(node: Node) -> Iterator[int]:
 
 
 def closure(image: Image, roots: list[str], stops: list[str]) -> dict[int, list[str]]:
-    """Node starts reachable from the roots, each with the path of names that leads there."""
+    """Node starts reachable from the roots, each with a shortest path of names that leads there."""
     stop_starts = {image.node_of(name).start for name in stops}
     paths: dict[int, list[str]] = {}
-    pending = [(image.node_of(name), [name]) for name in roots]
+    pending = deque((image.node_of(name), [name]) for name in roots)
     while pending:
-        node, path = pending.pop()
+        node, path = pending.popleft()
         if node.start in paths or node.start in stop_starts:
             continue
         paths[node.start] = path
-        targets = [reference.target for reference in node.references]
+        targets = [reference.target for reference in node.references if not reference.boundary]
         for target in [*targets, *direct_targets(node)]:
             following = image.node_at(target)
             if following is not None:

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""Break the guest as tests/guest/broken.yaml says and see that the rig turns the right rule red.
+
+    broken_guest.py NAME --work DIR --tools DIR [--toolchain gcc|clang] [--build-type Debug|Release]
+
+Copies the kernel's sources into DIR, applies the edits, builds, runs the rig, and compares. The exit
+code is 0 when exactly what is listed happened, 1 when not, 2 when the list or an edit is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("kernel", "arch", "bsp")
+# A stopped boot is stepped in seconds; a guest that hangs is the test's failure.
+BOUND_S = 300
+
+
+class ListError(Exception):
+    """broken.yaml and the sources do not fit together."""
+
+
+def load(name: str) -> dict[str, Any]:
+    """The entry of broken.yaml, with its keys checked."""
+    entries = yaml.safe_load((Path(__file__).parent / "broken.yaml").read_text(encoding="utf-8"))
+    if name not in entries:
+        raise ListError(f"broken.yaml has no entry {name}; it has {', '.join(entries)}")
+    entry: dict[str, Any] = entries[name]
+    unknown = set(entry) - {"why", "edits", "build", "red", "says", "console", "variants"}
+    if unknown or not entry.get("edits") or not entry.get("why"):
+        raise ListError(f"{name}: why and edits are needed; unknown keys: {sorted(unknown)}")
+    if entry.get("build") != "red" and not entry.get("red"):
+        raise ListError(f"{name}: names no rule that must turn red")
+    return entry
+
+
+def make_copy(entry: dict[str, Any], copy: Path) -> None:
+    """A copy of the kernel's sources with the edits applied."""
+    if copy.exists():
+        shutil.rmtree(copy)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, copy / room)
+    for edit in entry["edits"]:
+        path = copy / edit["file"]
+        text = path.read_text(encoding="utf-8")
+        count = text.count(edit["replace"])
+        if count != 1:
+            raise ListError(f"{edit['file']} holds {count} times, not once:\n{edit['replace']}")
+        path.write_text(text.replace(edit["replace"], edit["with"]), encoding="utf-8")
+
+
+def build(copy: Path, out: Path, toolchain: str, build_type: str) -> subprocess.CompletedProcess[str]:
+    """Configure and build the copied guest; the result of the step that ended it."""
+    configure = [
+        *("cmake", "-S", str(copy / "bsp/qemu-virt"), "-B", str(out), "-G", "Ninja"),
+        *("--toolchain", str(copy / f"arch/aarch64/toolchain-{toolchain}.cmake")),
+        f"-DCMAKE_BUILD_TYPE={build_type}",
+    ]
+    done = subprocess.run(configure, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return done
+    command = ["cmake", "--build", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def red_rules(report: dict[str, Any]) -> set[str]:
+    """Ids of every rule that the rig's report calls broken."""
+    return {rule["id"] for rule in report["broken"]}
+
+
+def judge_words(what: str, words: list[str], text: str) -> list[str]:
+    """A complaint for each word that `text` does not hold."""
+    return [f"{what} does not say '{word}'" for word in words if word not in text]
+
+
+def judge_run(entry: dict[str, Any], elf: Path, work: Path, tools: Path) -> list[str]:
+    """Run the rig on the broken guest; what differs from the list."""
+    run_dir = work / "run"
+    if run_dir.exists():
+        shutil.rmtree(run_dir)
+    report_path = work / "report.json"
+    report_path.unlink(missing_ok=True)
+    command = [
+        *(str(ROOT / "rig/rig"), "run", "--pack", str(ROOT / "rig/rules/tyrne.yaml")),
+        *("--elf", str(elf), "--json", str(report_path), "--run-dir", str(run_dir)),
+    ]
+    for variant in entry.get("variants", ["el1"]):
+        command += ["--variant", variant]
+    environment = {**os.environ, "RIG_TOOLS": str(tools), "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, timeout=BOUND_S
+    )
+    output = done.stdout + done.stderr
+    print(output)
+    complaints = []
+    if done.returncode != 1:
+        complaints.append(f"the rig's exit code is {done.returncode}, not 1")
+    if not report_path.exists():
+        return [*complaints, "the rig wrote no report"]
+    report = json.loads(report_path.read_text(encoding="utf-8"))
+    red = red_rules(report)
+    if red != set(entry["red"]):
+        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(entry['red'])}")
+    consoles = [path.read_text(errors="replace") for path in run_dir.rglob("console*.txt")]
+    if entry.get("console") and not consoles:
+        complaints.append("the run kept no console")
+    complaints += judge_words("the rig", entry.get("says", []), output)
+    return complaints + judge_words("the console", entry.get("console", []), "\n".join(consoles))
+
+
+def main() -> int:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--tools", type=Path, required=True)
+    parser.add_argument("--toolchain", default="gcc", choices=["gcc", "clang"])
+    parser.add_argument("--build-type", default="Debug", choices=["Debug", "Release"])
+    args = parser.parse_args()
+    work: Path = args.work / args.name
+    try:
+        entry = load(args.name)
+        make_copy(entry, work / "source")
+    except (OSError, ListError) as error:
+        print(f"broken_guest: {error}", file=sys.stderr)
+        return 2
+    print(f"{args.name}: {entry['why']}")
+    done = build(work / "source", work / "build", args.toolchain, args.build_type)
+    if entry.get("build") == "red":
+        output = done.stdout + done.stderr
+        complaints = judge_words("the build", entry.get("says", []), output)
+        if done.returncode == 0:
+            complaints.append("the build did not fail")
+    elif done.returncode:
+        complaints = [f"the broken guest does not build:\n{done.stdout}{done.stderr}"]
+    else:
+        complaints = judge_run(entry, work / "build/tyrne.elf", work, args.tools)
+    for complaint in complaints:
+        print(f"broken_guest: {args.name}: {complaint}", file=sys.stderr)
+    print(f"{args.name}: {'NOT as listed' if complaints else 'went red as listed'}")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
