@@ -15,6 +15,7 @@ PHDRS
 {
     text PT_LOAD FLAGS(5);   /* R X */
     rodata PT_LOAD FLAGS(4); /* R   */
+    note PT_NOTE FLAGS(4);   /* the build-id, inside rodata */
     data PT_LOAD FLAGS(6);   /* R W */
 }
 
@@ -35,10 +36,14 @@ SECTIONS
     .rodata : AT(ADDR(.rodata) - KERNEL_HIGH_HALF_OFFSET) {
         __rodata_start = .;
         *(.rodata .rodata.*)
-        *(.note.gnu.build-id)
-        . = ALIGN(LAYOUT_PAGE_SIZE);
-        __rodata_end = .;
     } :rodata
+
+    .note.gnu.build-id : AT(ADDR(.note.gnu.build-id) - KERNEL_HIGH_HALF_OFFSET) {
+        KEEP(*(.note.gnu.build-id))
+    } :rodata :note
+
+    . = ALIGN(LAYOUT_PAGE_SIZE);
+    __rodata_end = .;
 
     .data : AT(ADDR(.data) - KERNEL_HIGH_HALF_OFFSET) {
         __data_start = .;
