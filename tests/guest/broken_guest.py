@@ -36,11 +36,11 @@ def load(name: str) -> dict[str, Any]:
     if name not in entries:
         raise ListError(f"broken.yaml has no entry {name}; it has {', '.join(entries)}")
     entry: dict[str, Any] = entries[name]
-    unknown = set(entry) - {"why", "edits", "build", "red", "says", "console", "variants"}
+    unknown = set(entry) - {"why", "edits", "build", "first", "red", "says", "console", "variants"}
     if unknown or not entry.get("edits") or not entry.get("why"):
         raise ListError(f"{name}: why and edits are needed; unknown keys: {sorted(unknown)}")
-    if entry.get("build") != "red" and not entry.get("red"):
-        raise ListError(f"{name}: names no rule that must turn red")
+    if entry.get("build") != "red" and entry.get("first") not in entry.get("red", []):
+        raise ListError(f"{name}: names no rule that must turn red first, or not in red")
     return entry
 
 
@@ -59,7 +59,9 @@ def make_copy(entry: dict[str, Any], copy: Path) -> None:
         path.write_text(text.replace(edit["replace"], edit["with"]), encoding="utf-8")
 
 
-def build(copy: Path, out: Path, toolchain: str, build_type: str) -> subprocess.CompletedProcess[str]:
+def build(
+    copy: Path, out: Path, toolchain: str, build_type: str
+) -> subprocess.CompletedProcess[str]:
     """Configure and build the copied guest; the result of the step that ended it."""
     configure = [
         *("cmake", "-S", str(copy / "bsp/qemu-virt"), "-B", str(out), "-G", "Ninja"),
@@ -71,11 +73,6 @@ def build(copy: Path, out: Path, toolchain: str, build_type: str) -> subprocess.
         return done
     command = ["cmake", "--build", str(out)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def red_rules(report: dict[str, Any]) -> set[str]:
-    """Ids of every rule that the rig's report calls broken."""
-    return {rule["id"] for rule in report["broken"]}
 
 
 def judge_words(what: str, words: list[str], text: str) -> list[str]:
@@ -108,10 +105,13 @@ def judge_run(entry: dict[str, Any], elf: Path, work: Path, tools: Path) -> list
     if not report_path.exists():
         return [*complaints, "the rig wrote no report"]
     report = json.loads(report_path.read_text(encoding="utf-8"))
-    red = red_rules(report)
-    if red != set(entry["red"]):
+    first = report["first_failed"]["rule"] if report["first_failed"] else None
+    if first != entry["first"]:
+        complaints.append(f"the first broken rule is {first}, expected {entry['first']}")
+    red = report["failed_rules"]
+    if set(red) != set(entry["red"]):
         complaints.append(f"red: {sorted(red)}, expected exactly {sorted(entry['red'])}")
-    consoles = [path.read_text(errors="replace") for path in run_dir.rglob("console*.txt")]
+    consoles = [path.read_text(errors="replace") for path in run_dir.rglob("serial.txt")]
     if entry.get("console") and not consoles:
         complaints.append("the run kept no console")
     complaints += judge_words("the rig", entry.get("says", []), output)

@@ -261,7 +261,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    print(f"{len(paths)} pieces of {image.path.name} run before the jump; none needs its link address")
+    print(
+        f"{len(paths)} pieces of {image.path.name} run before the jump; none needs its link address"
+    )
     return 0
 
 

@@ -98,14 +98,15 @@ def names(table: dict[str, Any]) -> str:
     out = [BANNER, "#ifndef TYRNE_SYSREGS_NAMES_H\n#define TYRNE_SYSREGS_NAMES_H\n"]
     out.append("#include <stdint.h>\n")
     out.append(
-        "struct sysreg_value_name {\n    uint8_t value;\n"
-        f"    char text[{TEXT_SIZE - 1}];\n}};\n"
+        "struct sysreg_value_name {\n    uint8_t value;\n" f"    char text[{TEXT_SIZE - 1}];\n}};\n"
     )
     for owner, field, spec in fields_of(table):
         if "texts" not in spec:
             continue
         lower = f"{owner}_{field}".lower()
-        out.append(f"static const struct sysreg_value_name {lower}_names[] __attribute__((unused)) = {{")
+        out.append(
+            f"static const struct sysreg_value_name {lower}_names[] __attribute__((unused)) = {{"
+        )
         for value, text in sorted(spec["texts"].items()):
             out.append(f'    {{{value:#04x}, "{text}"}},')
         out.append("};\n")
