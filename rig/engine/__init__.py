@@ -1,0 +1,1 @@
+"""The rig's engine: rule packs, expressions, processes, reports. It knows no particular guest."""

@@ -1,0 +1,163 @@
+"""The command line: `rig run | step | faults | verdict | lint | explain | debug`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import elf as elf_file
+from . import pack as pack_file
+from . import registers
+from .debug import debug
+from .errors import Exit, PackError, RigError, UsageError
+from .explain import explain
+from .lint import lint
+from .paths import REGISTERS, RULES, default_elf, pack_path
+from .process import Signals
+from .report_text import TextReport, stdout
+from .session import judge, judge_given_log
+from .verdict import verdict
+
+EPILOG = """\
+exit status: 0 all rules held; 1 a rule was broken; 2 wrong usage or a bad rule pack;
+             3 could not judge (QEMU or gdb died, zero checks); 124 out of the time bound;
+             128 + n when ended by signal n (130: Ctrl-C)
+environment: NO_COLOR turns colours off; RIG_TOOLS is the directory of rig-trace and librigwalk.so;
+             RIG_QEMU and RIG_GDB name other programs
+"""
+
+
+def _guest_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pack", default="tyrne", help="rule pack: a name in rig/rules, or a path")
+    parser.add_argument("--elf", help="the guest's ELF (default: what the pack names, from build/)")
+    parser.add_argument("--variant", action="append", help="variant of the pack (repeatable; all)")
+    parser.add_argument("--cpu", help="QEMU's -cpu instead of the pack's")
+    parser.add_argument("--memory", help="QEMU's -m instead of the pack's")
+    parser.add_argument("--run-dir", help="keep the run's files in this directory")
+    parser.add_argument(
+        "--every-instruction", action="store_true", help="step loops too, never run them over"
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text}: must be more than 0 seconds")
+    return value
+
+
+def _judge_options(parser: argparse.ArgumentParser) -> None:
+    _guest_options(parser)
+    parser.add_argument("--group", help="judge only this group of checks")
+    parser.add_argument("--json", help="write the report as JSON")
+    parser.add_argument("--junit", help="write the report as JUnit XML")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=120.0, help="bound of each phase, seconds (120)"
+    )
+    parser.add_argument(
+        "--first", action="store_true", help="end stepping at the first broken rule of a variant"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="only what is not green, and the verdict"
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    parser = argparse.ArgumentParser(
+        prog="rig",
+        description="Proves a boot of an AArch64 guest under QEMU by a rule pack.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    helps = {
+        "run": "run the guest freely and gate its exceptions, then step it; one report",
+        "step": "single-step the guest and judge checkpoints, transitions and invariants",
+    }
+    for name, text in helps.items():
+        _judge_options(commands.add_parser(name, help=text, description=text))
+    text = "gate the exceptions of a free run, or of a given -d int,unimp,guest_errors log"
+    faults = commands.add_parser("faults", help=text, description=text)
+    faults.add_argument("log", nargs="?", help="a recorded log instead of a new run")
+    _judge_options(faults)
+    text = "judge one group from the JSON report of an earlier run"
+    judged = commands.add_parser("verdict", help=text, description=text)
+    judged.add_argument("run", help="the JSON report")
+    judged.add_argument("--group", required=True)
+    judged.add_argument("--elf", help="refuse a report that is for another image (build-id)")
+    judged.add_argument("--quiet", action="store_true")
+    text = "check a rule pack against an ELF"
+    linted = commands.add_parser("lint", help=text, description=text)
+    linted.add_argument("pack", help="a name in rig/rules, or a path")
+    linted.add_argument("--elf", help="the ELF (default: what the pack names, from build/)")
+    linted.add_argument("--groups", action="store_true", help="only list the checkpoint groups")
+    text = "say what a rule checks, why, and where the manual says it"
+    explained = commands.add_parser("explain", help=text, description=text)
+    explained.add_argument("id", help="a rule's id as the reports print it")
+    explained.add_argument(
+        "--pack", default="tyrne", help="rule pack: a name in rig/rules, or a path"
+    )
+    text = "open gdb at the first instruction, or at a checkpoint"
+    debugged = commands.add_parser("debug", help=text, description=text)
+    _guest_options(debugged)
+    debugged.add_argument("--at", help="step to this checkpoint first")
+    debugged.add_argument(
+        "--at-count", type=int, default=0, help="step this many instructions first"
+    )
+    debugged.add_argument("--eval", action="append", default=[], help="a gdb command to run then")
+    debugged.add_argument("--batch", action="store_true", help="leave gdb after --eval")
+    return parser
+
+
+def _lint(args: argparse.Namespace, report: TextReport) -> int:
+    path = pack_path(args.pack)
+    pack = pack_file.load(path, RULES)
+    if args.groups:
+        for group in pack.groups():
+            report.line(group)
+        return Exit.HELD
+    named = (pack.data.get("image") or {}).get("elf", f"{pack.guest}.elf")
+    elf = elf_file.load(Path(args.elf) if args.elf else default_elf(named))
+    findings = lint(pack, elf, registers.load(REGISTERS))
+    if findings:
+        raise PackError(findings)
+    kinds = ("checkpoints", "transitions", "invariants", "markers")
+    counts = ", ".join(f"{len(pack.items(kind))} {kind}" for kind in kinds)
+    report.line(f"{path}: fits {elf.path}: {counts}")
+    return Exit.HELD
+
+
+def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
+    match args.command:
+        case "lint":
+            return _lint(args, report)
+        case "explain":
+            report.line(explain(pack_file.load(pack_path(args.pack), RULES), args.id))
+            return Exit.HELD
+        case "verdict":
+            return verdict(Path(args.run), args.group, args.elf, report)
+        case "debug":
+            return debug(args)
+        case "faults" if args.log:
+            return judge_given_log(args, report)
+    if args.run_dir is not None and not args.run_dir:
+        raise UsageError("--run-dir is empty")
+    return judge(args, report)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; every way out has an exit code of RIG.md and no traceback."""
+    args = build_parser().parse_args(argv)
+    report = stdout(getattr(args, "quiet", False))
+    try:
+        with Signals():
+            return int(_dispatch(args, report))
+    except RigError as error:
+        report.end_progress()
+        print(f"rig: {error}" if not isinstance(error, PackError) else str(error), file=sys.stderr)
+        return int(error.code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.NO_JUDGEMENT

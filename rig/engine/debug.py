@@ -1,0 +1,59 @@
+"""`rig debug`: gdb on the guest at its first instruction, or at a stop of the stepping engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+
+from .errors import UsageError
+from .paths import GDB_MAIN, compiled
+from .process import Children, find_tool, pick_cpu
+from .qemu import machine_for
+from .session import RunDir, load_inputs
+from .stepping import make_job, start_stopped
+
+
+def debug(args: argparse.Namespace) -> int:
+    """Open gdb with symbols at both sides of the jump; QEMU ends with it."""
+    inputs = load_inputs(args.pack, args.elf)
+    variants = args.variant or list(inputs.pack.variants())[:1]
+    if len(variants) != 1:
+        raise UsageError("debug takes one --variant")
+    known = [rule["id"] for rule in inputs.pack.items("checkpoints")]
+    if args.at and args.at not in known:
+        raise UsageError(f"no checkpoint {args.at!r}; the pack has: {', '.join(known)}")
+    machine = machine_for(inputs.pack, variants[0], args.cpu, args.memory)
+    walker = str(compiled("librigwalk.so", inputs.elf) or "")
+    options = {"every_instruction": args.every_instruction}
+    job = make_job(inputs.pack, inputs.image, inputs.table, variants[0], walker, options)
+    run_dir = RunDir(args.run_dir)
+    path = run_dir.phase(variants[0], "debug")
+    try:
+        with Children(pick_cpu()) as children, (path / "events.jsonl").open("w") as events:
+            start_stopped(children, machine, inputs.image, path)
+            job |= {"interactive": True, "stop_at": args.at or "", "stop_count": args.at_count}
+            job["events_fd"] = events.fileno()
+            job_path = path / "job.json"
+            job_path.write_text(json.dumps(job), encoding="utf-8")
+            # gdb owns the terminal now: Ctrl-C is its, and stops the guest.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-q", "-x", str(GDB_MAIN)]
+            for line in args.eval:
+                command += ["-ex", line]
+            if args.batch:
+                command.insert(1, "-batch")
+            done = subprocess.run(
+                [find_tool("setpriv"), "--pdeathsig", "KILL", *command],
+                cwd=path,
+                env={**os.environ, "RIG_JOB": str(job_path), "RIG_INTERACTIVE": "1"},
+                pass_fds=(events.fileno(),),
+                check=False,
+                restore_signals=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+        return done.returncode
+    finally:
+        run_dir.finish(False)

@@ -1,0 +1,329 @@
+"""Rule packs: their shape, and how packs that `use` others become one.
+
+A pack is plain data after reading. `load` reads the named file and the packs it uses (by name from
+the rules directory, or by path), checks their shape, and merges: lists are joined, and an invariant
+without `always` refines the one of the same id that came from a used pack (its `from`, `until`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import PackError, UsageError
+from .image import Alias
+from .schema import Either, Flag, ListOf, MapOf, Number, Reader, Record, Text, read_yaml
+
+RESET = "reset"  # the state before the first instruction; transitions may start there
+_LATER = (
+    "is not implemented in this rig yet, so it is refused rather than ignored; expected no such key"
+)
+_TRIGGERS = ("after", "before", "at", "marker")
+
+IDENT, TEXT, NAMES = Text(ident=True), Text(), ListOf(Text(), one=True)
+INSN = Record({"insn": TEXT, "nth": Number(least=1), "in": TEXT}, required=("insn",))
+
+
+def _one_trigger(item: dict[str, Any]) -> str:
+    found = [name for name in _TRIGGERS if name in item]
+    if len(found) == 1:
+        return ""
+    return f"has {' and '.join(found) or 'no trigger'}, expected one of {', '.join(_TRIGGERS)}"
+
+
+CHECKPOINT = Record(
+    {
+        "id": IDENT,
+        "group": IDENT,
+        "variants": NAMES,
+        "after": INSN,
+        "before": INSN,
+        "at": TEXT,
+        "marker": TEXT,
+        "expect": ListOf(TEXT, one=True),
+        "why": TEXT,
+        "spec": TEXT,
+    },
+    required=("id", "why", "expect"),
+    check=_one_trigger,
+)
+TRANSITION = Record(
+    {
+        "id": IDENT,
+        "group": IDENT,
+        "variants": NAMES,
+        "from": IDENT,
+        "to": IDENT,
+        "changes": NAMES,
+        "may": NAMES,
+        "of": NAMES,
+        "why": TEXT,
+        "spec": TEXT,
+    },
+    required=("id", "from", "to", "why"),
+)
+INVARIANT = Record(
+    {
+        "id": IDENT,
+        "from": IDENT,
+        "until": IDENT,
+        "always": TEXT,
+        "variants": NAMES,
+        "stop": Flag(),
+        "why": TEXT,
+        "spec": TEXT,
+    },
+    required=("id", "why"),
+)
+VARIANT = Record({"machine": TEXT, "qemu": ListOf(TEXT), "cpu": TEXT, "memory": TEXT, "why": TEXT})
+ALLOW = Record(
+    {
+        "id": IDENT,
+        "why": TEXT,
+        "class": NAMES,
+        "from": TEXT,
+        "to": TEXT,
+        "psci": TEXT,
+        "at": TEXT,
+        "ec": Number(),
+        "fsc": Number(),
+        "variants": NAMES,
+        "count": Number(),
+        "min": Number(),
+        "max": Number(),
+        "spec": TEXT,
+    },
+    required=("id", "why"),
+)
+MESSAGE = Record(
+    {"id": IDENT, "match": TEXT, "max": Number(), "min": Number(), "why": TEXT, "variants": NAMES},
+    required=("id", "match", "why"),
+)
+FAULTS = Record(
+    {"allow": ListOf(ALLOW), "deny": Text(choices=("all-others",)), "messages": ListOf(MESSAGE)},
+    required=("deny",),
+)
+PACK = Record(
+    {
+        "guest": IDENT,
+        "why": TEXT,
+        "use": NAMES,
+        "image": Record(
+            {
+                "elf": TEXT,
+                "alias": ListOf(
+                    Record(
+                        {"from": Number(), "size": Number(least=1, size=True), "by": Number()},
+                        required=("from", "size", "by"),
+                    )
+                ),
+            }
+        ),
+        "machine": Record(
+            {
+                "board": TEXT,
+                "options": TEXT,
+                "cpu": TEXT,
+                "memory": TEXT,
+                "cpus": Number(least=1),
+                "qemu": ListOf(TEXT),
+            }
+        ),
+        "variants": MapOf(VARIANT),
+        "define": MapOf(TEXT),
+        "watch": NAMES,
+        "volatile": NAMES,
+        "steady-state": IDENT,
+        "checkpoints": ListOf(CHECKPOINT),
+        "transitions": ListOf(TRANSITION),
+        "invariants": ListOf(INVARIANT),
+        "waive": ListOf(Record({"rule": IDENT, "why": TEXT}, required=("rule", "why"))),
+        "markers": ListOf(
+            Either(
+                TEXT,
+                Record(
+                    {"id": IDENT, "text": TEXT, "why": TEXT, "spec": TEXT, "variants": NAMES},
+                    required=("id", "text", "why"),
+                ),
+            )
+        ),
+        "faults": FAULTS,
+    },
+    refused={"ordering": _LATER, "address_space": _LATER},
+)
+_JOINED = ("watch", "volatile", "checkpoints", "transitions", "markers", "waive")
+
+
+@dataclass
+class Pack:
+    """One merged pack. `origin` says for each rule id which file and path it came from."""
+
+    path: Path
+    data: dict[str, Any]
+    readers: list[Reader]
+    origin: dict[str, tuple[Reader, tuple[str | int, ...]]] = field(default_factory=dict)
+
+    @property
+    def guest(self) -> str:
+        """The guest's name."""
+        return str(self.data.get("guest", self.path.stem))
+
+    def items(self, name: str) -> list[dict[str, Any]]:
+        """A list of rules, empty when the pack has none."""
+        return list(self.data.get(name) or [])
+
+    def aliases(self) -> list[Alias]:
+        """The image's aliases."""
+        image = self.data.get("image") or {}
+        return [Alias(a["from"], a["size"], a["by"]) for a in image.get("alias") or []]
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """The variants; a pack without any has one called "default"."""
+        found = self.data.get("variants") or {"default": {}}
+        return {name: value or {} for name, value in found.items()}
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """Every rule of the pack by id, for explain."""
+        found: dict[str, dict[str, Any]] = {}
+        for kind in ("checkpoints", "transitions", "invariants", "markers"):
+            for rule in self.items(kind):
+                found[rule["id"]] = {"kind": kind.removesuffix("s"), **rule}
+        faults = self.data.get("faults") or {}
+        for kind in ("allow", "messages"):
+            for rule in faults.get(kind) or []:
+                found[rule["id"]] = {"kind": f"faults.{kind}", **rule}
+        return found
+
+    def groups(self) -> list[str]:
+        """The checkpoint groups in the order of the pack."""
+        return list(dict.fromkeys(c.get("group", c["id"]) for c in self.items("checkpoints")))
+
+
+def group_of(pack: Pack, checkpoint: str) -> str:
+    """The group of a checkpoint by id."""
+    for item in pack.items("checkpoints"):
+        if item["id"] == checkpoint:
+            return str(item.get("group", checkpoint))
+    return checkpoint
+
+
+def load(path: Path, rules_dir: Path) -> Pack:
+    """Read, check and merge; raises PackError with every finding."""
+    readers: list[Reader] = []
+    pack = Pack(path, {}, readers)
+    _merge_file(pack, path, rules_dir, [])
+    _check_ids(pack)
+    findings = [finding for reader in readers for finding in reader.findings]
+    if findings:
+        raise PackError(findings)
+    return pack
+
+
+def _merge_file(pack: Pack, path: Path, rules_dir: Path, chain: list[Path]) -> None:
+    if path.resolve() in chain:
+        raise UsageError(f"{path}: a pack that uses itself ({' -> '.join(map(str, chain))})")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the rule pack: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: the rule pack is not UTF-8 text ({error.reason})") from None
+    data, reader = read_yaml(str(path), text, PACK)
+    for index, name in enumerate(data.get("use") or []):
+        used = rules_dir / f"{name}.yaml"
+        if "/" in name or name.endswith(".yaml"):
+            used = path.parent / name
+        if not used.is_file():
+            reader.complain_at(
+                ("use", index), f"no pack {name!r} (looked for {used}), expected one"
+            )
+            continue
+        _merge_file(pack, used, rules_dir, [*chain, path.resolve()])
+    pack.readers.append(reader)
+    _merge_data(pack, data, reader)
+
+
+def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
+    for name, value in data.items():
+        if name in _JOINED:
+            for index, rule in enumerate(value):
+                place = (reader, (name, index))
+                pack.data.setdefault(name, []).append(_marker(rule) if name == "markers" else rule)
+                rule_id = rule.get("id") if isinstance(rule, dict) else None
+                if rule_id in pack.origin:
+                    reader.complain_at(place[1], f"id {rule_id!r} is given twice, expected it once")
+                elif rule_id:
+                    pack.origin[rule_id] = place
+        elif name == "invariants":
+            for index, rule in enumerate(value):
+                _merge_invariant(pack, rule, reader, index)
+        elif name in ("define", "variants"):
+            pack.data.setdefault(name, {}).update(value)
+        elif value is not None:
+            pack.data[name] = value
+    for name, text in (data.get("define") or {}).items():
+        pack.origin[f"define.{name}"] = (reader, ("define", name))
+        del text
+
+
+def _marker(rule: Any) -> dict[str, Any]:
+    if isinstance(rule, str):
+        return {"id": f"marker:{rule}", "text": rule, "why": "a boot marker of the pack"}
+    return dict(rule)
+
+
+def _merge_invariant(pack: Pack, rule: dict[str, Any], reader: Reader, index: int) -> None:
+    rules = pack.data.setdefault("invariants", [])
+    path = ("invariants", index)
+    known = next((r for r in rules if r.get("id") == rule.get("id")), None)
+    if known is not None and "always" not in rule:
+        known.update({k: v for k, v in rule.items() if k != "why"})
+        known["why"] = f"{known['why']} ({rule.get('why', '')})"
+        for name in ("from", "until"):
+            if name in rule:
+                pack.origin[f"{rule['id']}.{name}"] = (reader, (*path, name))
+    elif known is not None:
+        reader.complain_at(path, f"id {rule['id']!r} is given twice, expected it once")
+    elif "always" not in rule:
+        reader.complain_at(
+            path,
+            f"{rule.get('id')!r} has no 'always' and no used pack has it, expected an expression",
+        )
+    else:
+        rules.append(dict(rule))
+        pack.origin[rule.get("id", "")] = (reader, path)
+
+
+def _check_ids(pack: Pack) -> None:
+    """Cross references that need no ELF: checkpoint names, variants, waivers."""
+    checkpoints = [c.get("id") for c in pack.items("checkpoints")]
+    variants = pack.variants()
+    for kind in ("checkpoints", "transitions", "invariants", "markers"):
+        for rule in pack.items(kind):
+            reader, path = pack.origin.get(rule.get("id", ""), (pack.readers[-1], (kind,)))
+            for name in ("from", "until", "to"):
+                starts = name == "from"
+                target = rule.get(name)
+                if target is None or target in checkpoints or (starts and target == RESET):
+                    continue
+                at, place = pack.origin.get(f"{rule['id']}.{name}", (reader, (*path, name)))
+                at.complain_at(place, f"{target!r} is no checkpoint, expected one of {checkpoints}")
+            for index, variant in enumerate(rule.get("variants") or []):
+                if variant not in variants:
+                    reader.complain_at(
+                        (*path, "variants", index), f"{variant!r}, expected one of {list(variants)}"
+                    )
+    top = pack.readers[-1]
+    steady = pack.data.get("steady-state")
+    if checkpoints and steady is None:
+        top.complain_at(
+            (), "has checkpoints but no 'steady-state', expected the last checkpoint's id"
+        )
+    elif steady is not None and steady not in checkpoints:
+        top.complain_at(("steady-state",), f"{steady!r}, expected one of {checkpoints}")
+    for index, waiver in enumerate(pack.items("waive")):
+        if waiver.get("rule") not in pack.origin:
+            top.complain_at(
+                ("waive", index, "rule"), f"no rule {waiver.get('rule')!r}, expected an id"
+            )

@@ -1,0 +1,57 @@
+"""Where the rig's own parts are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import CannotJudge, UsageError
+
+RIG = Path(__file__).resolve().parent.parent
+ROOT = RIG.parent
+RULES = RIG / "rules"
+GDB_MAIN = RIG / "gdb" / "main.py"
+REGISTERS = ROOT / "arch" / "aarch64" / "sysregs.yaml"
+PRESETS = ("debug", "release", "host")
+
+
+def compiled(name: str, elf: Path | None) -> Path | None:
+    """A compiled part of the rig: $RIG_TOOLS, beside the ELF, or the repository's build."""
+    places = []
+    if os.environ.get("RIG_TOOLS"):
+        places.append(Path(os.environ["RIG_TOOLS"]))
+    else:
+        if elf is not None:
+            places.append(elf.resolve().parent / "rig")
+        places += [ROOT / "build" / preset / "rig" for preset in PRESETS]
+    return next((place / name for place in places if (place / name).is_file()), None)
+
+
+def need_compiled(name: str, elf: Path | None) -> Path:
+    """The same, or CannotJudge that says how to build it."""
+    found = compiled(name, elf)
+    if found is None:
+        raise CannotJudge(
+            f"{name} is not built (looked in $RIG_TOOLS, rig/ beside the ELF, build/*/rig); "
+            "build it: ./tyrne build"
+        )
+    return found
+
+
+def pack_path(name: str) -> Path:
+    """A pack by path, or by name from rig/rules."""
+    path = Path(name)
+    if "/" in name or path.suffix == ".yaml":
+        return path
+    return RULES / f"{name}.yaml"
+
+
+def default_elf(name: str) -> Path:
+    """The image that a pack names, from the presets' build directories."""
+    for preset in PRESETS:
+        path = ROOT / "build" / preset / name
+        if path.is_file():
+            return path
+    raise UsageError(
+        f"no {name} in build/debug, build/release; build it (./tyrne build) or give --elf FILE"
+    )

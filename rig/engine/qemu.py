@@ -1,0 +1,69 @@
+"""The QEMU command line of a run, and the machine it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .pack import Pack
+
+# Same input, same run: virtual time counts instructions, no host time, no random seed.
+DETERMINISTIC = [
+    "-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2020-01-01", "-seed", "1",
+]  # fmt: skip
+QUIET = ["-nodefaults", "-nic", "none", "-display", "none", "-monitor", "none"]
+SERIAL, LOG, GDB_SOCKET = "serial.txt", "qemu.log", "gdb.sock"
+QMP_DRIVER, QMP_ENGINE = "qmp-driver.sock", "qmp-engine.sock"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine of the matrix: a variant of the pack with the command line's choices."""
+
+    variant: str
+    machine: str
+    cpu: str
+    memory: str
+    cpus: int
+    extra: tuple[str, ...]
+
+    def describe(self) -> str:
+        """One phrase for the report."""
+        return f"-M {self.machine} -cpu {self.cpu} -m {self.memory}"
+
+
+def machine_for(pack: Pack, variant: str, cpu: str | None, memory: str | None) -> Machine:
+    """The machine of a variant; raises UsageError for a variant that the pack does not have."""
+    variants = pack.variants()
+    if variant not in variants:
+        raise UsageError(f"no variant {variant!r} in {pack.path}; it has: {', '.join(variants)}")
+    base: dict[str, Any] = pack.data.get("machine") or {}
+    chosen = variants[variant]
+    board = str(base.get("board", "virt"))
+    options = [board, base.get("options"), chosen.get("machine")]
+    if board.split(",", maxsplit=1)[0] == "virt":
+        options.append("dtb-randomness=off")
+    return Machine(
+        variant=variant,
+        machine=",".join(str(option) for option in options if option),
+        cpu=cpu or chosen.get("cpu") or base.get("cpu") or "cortex-a72",
+        memory=memory or chosen.get("memory") or base.get("memory") or "128M",
+        cpus=int(base.get("cpus", 1)),
+        extra=(*(base.get("qemu") or []), *(chosen.get("qemu") or [])),
+    )
+
+
+def command_line(qemu: str, machine: Machine, elf: Path, stopped: bool) -> list[str]:
+    """QEMU's command line; it runs inside the run directory, so every file name is relative."""
+    command = [
+        qemu, "-M", machine.machine, "-cpu", machine.cpu, "-m", machine.memory,
+        "-smp", str(machine.cpus), *DETERMINISTIC, *QUIET, "-serial", f"file:{SERIAL}",
+        "-d", "int,unimp,guest_errors", "-D", LOG,
+        "-qmp", f"unix:{QMP_DRIVER},server=on,wait=off",
+    ]  # fmt: skip
+    if stopped:
+        command += ["-S", "-gdb", f"unix:{GDB_SOCKET},server=on,wait=off"]
+        command += ["-qmp", f"unix:{QMP_ENGINE},server=on,wait=off"]
+    return [*command, *machine.extra, "-kernel", str(elf)]

@@ -1,0 +1,74 @@
+"""A small QMP client over a unix socket, for the driver and for the engine inside gdb."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+
+class QmpError(Exception):
+    """QEMU is gone, or refused a command."""
+
+
+class Qmp:
+    """One QMP connection. The socket is reached through its directory's descriptor, so a long path
+    to the run directory does not matter (a unix socket's path is limited to 107 bytes)."""
+
+    def __init__(self, path: Path, timeout: float = 10.0) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+        self._buffer = b""
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._socket.connect(f"/proc/self/fd/{directory}/{path.name}")
+            self._read()  # the greeting
+        except OSError as error:
+            self._socket.close()
+            raise QmpError(f"cannot reach QEMU over {path.name}: {error}") from None
+        finally:
+            os.close(directory)
+        self.command("qmp_capabilities")
+
+    def command(self, name: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Run a command; events that come between are dropped."""
+        request: dict[str, Any] = {"execute": name}
+        if arguments:
+            request["arguments"] = arguments
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise QmpError(f"QEMU is gone: {error}") from None
+        while True:
+            answer = self._read()
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise QmpError(f"{name}: {answer['error'].get('desc', answer['error'])}")
+
+    def monitor(self, line: str) -> str:
+        """Run a human monitor command."""
+        return str(self.command("human-monitor-command", {"command-line": line}))
+
+    def instructions(self) -> int:
+        """Instructions executed so far, exactly, under -icount."""
+        return int(self.command("query-replay")["icount"])
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._socket.close()
+
+    def _read(self) -> dict[str, Any]:
+        while b"\n" not in self._buffer:
+            try:
+                data = self._socket.recv(65536)
+            except OSError as error:
+                raise QmpError(f"QEMU does not answer: {error}") from None
+            if not data:
+                raise QmpError("QEMU closed the connection")
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        answer: dict[str, Any] = json.loads(line)
+        return answer

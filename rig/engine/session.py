@@ -1,0 +1,229 @@
+"""One invocation of run, step or faults: inputs checked first, then each variant in turn."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import elf as elf_file
+from . import pack as pack_file
+from . import registers, report_json, report_junit
+from .errors import CannotJudge, PackError, RigError, UsageError
+from .freerun import FreeRun, judge_log
+from .image import Image
+from .lint import lint
+from .pack import Pack
+from .paths import REGISTERS, RULES, compiled, default_elf, need_compiled, pack_path
+from .process import find_tool, tool_version
+from .qemu import Machine, machine_for
+from .registers import Table
+from .report_text import TextReport
+from .results import Phase, RunResult, VariantResult
+from .stepping import Stepping, make_job
+
+
+@dataclass
+class Inputs:
+    """A pack, the ELF it judges, and the architecture table; all checked."""
+
+    pack: Pack
+    image: Image
+    table: Table
+
+    @property
+    def elf(self) -> Path:
+        """The ELF's absolute path."""
+        return Path(self.image.elf.path)
+
+
+def load_inputs(pack_name: str, elf_name: str | None) -> Inputs:
+    """Read and lint; raises PackError or UsageError before anything is started."""
+    pack = pack_file.load(pack_path(pack_name), RULES)
+    named = (pack.data.get("image") or {}).get("elf", f"{pack.guest}.elf")
+    elf_path = Path(elf_name) if elf_name else default_elf(named)
+    elf = elf_file.load(elf_path.resolve())
+    table = registers.load(REGISTERS)
+    findings = lint(pack, elf, table)
+    if findings:
+        raise PackError(findings)
+    return Inputs(pack, Image(elf, pack.aliases()), table)
+
+
+class RunDir:
+    """The run directory: kept when asked for or when something is red, removed otherwise."""
+
+    def __init__(self, wanted: str | None) -> None:
+        self._asked = wanted is not None
+        if wanted is not None:
+            self.path = Path(wanted).resolve()
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(
+                    f"{wanted}: cannot make the run directory: {error.strerror}"
+                ) from None
+        else:
+            self.path = Path(tempfile.mkdtemp(prefix="rig-"))
+
+    def phase(self, variant: str, name: str) -> Path:
+        """A fresh directory of one phase."""
+        path = self.path / f"{variant}-{name}"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        return path
+
+    def finish(self, keep: bool) -> str:
+        """Remove it, or say where it is."""
+        if self._asked or keep:
+            return str(self.path)
+        shutil.rmtree(self.path, ignore_errors=True)
+        return ""
+
+
+def reopen_command(args: argparse.Namespace, inputs: Inputs) -> str:
+    """The command that opens a stop interactively."""
+    words = [sys.argv[0], "debug", "--pack", args.pack, "--elf", str(inputs.elf)]
+    for option in ("cpu", "memory"):
+        if getattr(args, option):
+            words += [f"--{option}", getattr(args, option)]
+    if args.every_instruction:
+        words.append("--every-instruction")
+    return shlex.join(words)
+
+
+def judge(args: argparse.Namespace, report: TextReport) -> int:
+    """run, step and faults; returns the exit code."""
+    inputs = load_inputs(args.pack, args.elf)
+    report.reopen = reopen_command(args, inputs)
+    machines = [
+        machine_for(inputs.pack, name, args.cpu, args.memory)
+        for name in args.variant or inputs.pack.variants()
+    ]
+    run = RunResult(
+        command=args.command,
+        pack={"guest": inputs.pack.guest, "files": [r.file for r in inputs.pack.readers]},
+        elf={"path": str(inputs.elf), "build_id": inputs.image.elf.build_id},
+        tools=_tools(args.command),
+        waived=[dict(waiver) for waiver in inputs.pack.items("waive")],
+    )
+    run_dir = RunDir(args.run_dir)
+    keep = True
+    try:
+        for machine in machines:
+            result = VariantResult(machine, run_dir=str(run_dir.path))
+            run.variants.append(result)
+            report.heading(result, inputs.pack.guest)
+            _variant(args, inputs, machine, result, run_dir, report)
+        keep = run.code() != 0
+        if args.group:
+            _only_group(run, args.group)
+    except RigError:
+        keep = False
+        raise
+    finally:
+        kept = run_dir.finish(keep)
+    report.summary(run, kept)
+    if args.json:
+        report_json.write(run, Path(args.json))
+    if args.junit:
+        report_junit.write(run, Path(args.junit))
+    return run.code()
+
+
+def _tools(command: str) -> dict[str, str]:
+    """Versions of what a run needs; a missing tool is named before anything is started."""
+    tools = {"python": sys.version.split()[0]}
+    tools["qemu"] = tool_version(find_tool("qemu-system-aarch64", "RIG_QEMU"))
+    for name in ("setpriv", "taskset"):
+        find_tool(name)
+    if command != "faults":
+        tools["gdb"] = tool_version(find_tool("gdb-multiarch", "RIG_GDB"))
+    return tools
+
+
+def _variant(  # pylint: disable=too-many-arguments # everything of one variant meets here
+    args: argparse.Namespace,
+    inputs: Inputs,
+    machine: Machine,
+    result: VariantResult,
+    run_dir: RunDir,
+    report: TextReport,
+) -> None:
+    if args.command in ("run", "faults"):
+        gate = need_compiled("rig-trace", inputs.elf)
+        path = run_dir.phase(machine.variant, "free-run")
+        FreeRun(inputs.pack, inputs.image, machine, path, args.timeout, gate).run(result)
+        if args.command == "faults":
+            result.checks = [check for check in result.checks if check.kind == "fault"]
+        report.phase(result, result.phases[-1])
+    if args.command in ("run", "step"):
+        walker = compiled("librigwalk.so", inputs.elf)
+        job = make_job(
+            inputs.pack,
+            inputs.image,
+            inputs.table,
+            machine.variant,
+            str(walker or ""),
+            {"every_instruction": args.every_instruction, "first_only": args.first},
+        )
+        path = run_dir.phase(machine.variant, "step")
+        Stepping(job, inputs.image, machine, path, args.timeout, report.event).run(result)
+        if result.phases and result.phases[-1].name == "step":
+            report.phase(result, result.phases[-1])
+
+
+def _only_group(run: RunResult, group: str) -> None:
+    """Keep the checks of one group; a group without checks leaves nothing judged."""
+    known = {check.group for check in run.checks()}
+    if group not in known:
+        raise UsageError(f"no group {group!r} in this run; it has: {', '.join(sorted(known))}")
+    for variant in run.variants:
+        variant.checks = [check for check in variant.checks if check.group == group]
+
+
+def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
+    """`rig faults LOG`: judge a log that somebody else recorded."""
+    inputs = load_inputs(args.pack, args.elf)
+    log = Path(args.log).resolve()
+    if not log.is_file():
+        raise CannotJudge(f"{args.log}: no such log")
+    variants = args.variant or list(inputs.pack.variants())
+    if len(variants) != 1:
+        raise UsageError(
+            f"say of which variant this log is: --variant one of {', '.join(variants)}"
+        )
+    machine = machine_for(inputs.pack, variants[0], args.cpu, args.memory)
+    result = VariantResult(machine, phases=[Phase("free-run", reason="log given")])
+    run_dir = RunDir(args.run_dir)
+    try:
+        result.checks = judge_log(
+            need_compiled("rig-trace", inputs.elf),
+            log,
+            inputs.pack,
+            inputs.image,
+            variants[0],
+            run_dir.path,
+        )
+    finally:
+        kept = run_dir.finish(False)
+    run = RunResult(
+        "faults",
+        {"guest": inputs.pack.guest, "files": [r.file for r in inputs.pack.readers]},
+        {"path": str(inputs.elf), "build_id": inputs.image.elf.build_id},
+        {"python": sys.version.split()[0]},
+        [result],
+    )
+    for check in result.checks:
+        if check.status != "pass":
+            report.check(check)
+    report.summary(run, kept)
+    if args.json:
+        report_json.write(run, Path(args.json))
+    if args.junit:
+        report_junit.write(run, Path(args.junit))
+    return run.code()

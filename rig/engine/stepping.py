@@ -1,0 +1,182 @@
+"""Phase 2: the guest is single-stepped by the engine inside gdb; this is the driver's side."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .checks import NOT_JUDGED, Check
+from .errors import CannotJudge, Exit, TimeBound
+from .events import read_events
+from .freerun import died
+from .hang import where_is
+from .image import Image
+from .pack import Pack, group_of
+from .paths import GDB_MAIN
+from .process import Child, Children, find_tool, pick_cpu
+from .qemu import GDB_SOCKET, QMP_DRIVER, QMP_ENGINE, SERIAL, Machine, command_line
+from .registers import Table
+from .results import Phase, VariantResult
+
+Show = Callable[[dict[str, Any]], None]
+_START_S = 20.0
+
+
+def for_variant(rules: list[dict[str, Any]], variant: str) -> list[dict[str, Any]]:
+    """The rules that apply to a variant."""
+    return [rule for rule in rules if variant in rule.get("variants", [variant])]
+
+
+def make_job(  # pylint: disable=too-many-arguments # the job is what they make together
+    pack: Pack, image: Image, table: Table, variant: str, walker: str, options: dict[str, bool]
+) -> dict[str, Any]:
+    """The engine's job: everything it needs, as plain data."""
+    waived = {waiver["rule"] for waiver in pack.items("waive")}
+    rules: dict[str, list[dict[str, Any]]] = {}
+    for kind in ("checkpoints", "transitions", "invariants"):
+        rules[kind] = [r for r in for_variant(pack.items(kind), variant) if r["id"] not in waived]
+    known = {rule["id"] for rule in rules["checkpoints"]} | {"reset"}
+    rules["transitions"] = [
+        {**rule, "group": rule.get("group", group_of(pack, rule["to"]))}
+        for rule in rules["transitions"]
+        if rule["from"] in known and rule["to"] in known
+    ]
+    steady = pack.data.get("steady-state")
+    if steady not in known:
+        steady = rules["checkpoints"][-1]["id"] if rules["checkpoints"] else ""
+    return {
+        "elf": image.elf.to_json(),
+        "aliases": [[alias.start, alias.size, alias.by] for alias in image.aliases],
+        "table": table.to_json(),
+        "define": pack.data.get("define") or {},
+        **rules,
+        "settings": {
+            "watch": pack.data.get("watch") or [],
+            "volatile": pack.data.get("volatile") or [],
+            "steady": steady,
+        },
+        "variant": variant,
+        "walker": walker,
+        **options,
+        "socket": f"./{GDB_SOCKET}",
+        "qmp": QMP_ENGINE,
+        "serial": SERIAL,
+    }
+
+
+@dataclass
+class Stepping:
+    """One stepping run of one variant."""
+
+    job: dict[str, Any]
+    image: Image
+    machine: Machine
+    run_dir: Path
+    timeout: float
+    show: Show
+
+    def run(self, result: VariantResult) -> None:
+        """Step the guest and collect the checks; infrastructure failures land in the phase."""
+        if not self.job["checkpoints"]:
+            return
+        phase = Phase("step")
+        result.phases.append(phase)
+        started = time.monotonic()
+        try:
+            with Children(pick_cpu()) as children:
+                self._run(result, phase, children, started + self.timeout)
+        except CannotJudge as error:
+            phase.error, phase.code = str(error), Exit.NO_JUDGEMENT
+        phase.seconds = phase.seconds or time.monotonic() - started
+
+    def _run(
+        self, result: VariantResult, phase: Phase, children: Children, deadline: float
+    ) -> None:
+        qemu = start_stopped(children, self.machine, self.image, self.run_dir)
+        read_fd, write_fd = os.pipe()
+        try:
+            gdb = start_engine(children, self.job, self.run_dir, write_fd)
+        finally:
+            os.close(write_fd)
+        try:
+            for event in read_events(read_fd, deadline, lambda: gdb.poll() is None):
+                self._take(event, result, phase)
+        except TimeBound:
+            self._hang(result, phase)
+            return
+        finally:
+            os.close(read_fd)
+        status = gdb.wait(_START_S)
+        if phase.reason.startswith("guest-ended"):
+            end = qemu.wait(_START_S)
+            if end != 0:
+                raise CannotJudge(died(qemu, end))
+        if status != 0 or not phase.reason:
+            if qemu.poll() not in (None, 0):
+                raise CannotJudge(died(qemu, qemu.poll()))
+            raise CannotJudge(died(gdb, status))
+
+    def _take(self, event: dict[str, Any], result: VariantResult, phase: Phase) -> None:
+        self.show(event)
+        if event["event"] == "checkpoint":
+            result.checks += [Check.from_json(check) for check in event["checks"]]
+        elif event["event"] == "check":
+            result.checks.append(Check.from_json(event["check"]))
+        elif event["event"] in ("progress", "end"):
+            phase.stepped, phase.run_over = event["stepped"], event["run_over"]
+            if event["event"] == "end":
+                phase.reason, phase.seconds = event["reason"], event["seconds"]
+
+    def _hang(self, result: VariantResult, phase: Phase) -> None:
+        """The time bound: say where the guest is, and which checkpoints are still open."""
+        where = where_is(self.run_dir, self.image)
+        place = where.text() if where else "an unknown place (QEMU does not answer)"
+        phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
+        phase.error = f"stepping did not end within {self.timeout:g} s: the guest is at {place}"
+        seen = {check.rule for check in result.checks if check.kind == "reached"}
+        for rule in self.job["checkpoints"]:
+            if rule["id"] not in seen:
+                result.checks.append(
+                    Check(
+                        id=rule["id"],
+                        rule=rule["id"],
+                        kind="reached",
+                        group=rule.get("group", rule["id"]),
+                        status=NOT_JUDGED,
+                        text="checkpoint never reached",
+                        why=rule["why"],
+                        spec=rule.get("spec", ""),
+                        actual=phase.error,
+                        where=where,
+                        variant=self.machine.variant,
+                    )
+                )
+
+
+def start_stopped(children: Children, machine: Machine, image: Image, run_dir: Path) -> Child:
+    """Start QEMU stopped at the first instruction and wait for its sockets."""
+    command = command_line(
+        find_tool("qemu-system-aarch64", "RIG_QEMU"), machine, Path(image.elf.path), True
+    )
+    qemu = children.start("qemu", command, run_dir)
+    deadline = time.monotonic() + _START_S
+    sockets = [run_dir / name for name in (GDB_SOCKET, QMP_DRIVER, QMP_ENGINE)]
+    while not all(socket.exists() for socket in sockets):
+        if qemu.wait(0.01) is not None:
+            raise CannotJudge(died(qemu, qemu.poll()))
+        if time.monotonic() > deadline:
+            raise CannotJudge(f"QEMU opened no gdb socket within {_START_S:g} s")
+    return qemu
+
+
+def start_engine(children: Children, job: dict[str, Any], run_dir: Path, events_fd: int) -> Child:
+    """Start gdb with the engine; events come through the descriptor."""
+    path = run_dir / "job.json"
+    path.write_text(json.dumps({**job, "events_fd": events_fd}), encoding="utf-8")
+    command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-batch", "-x", str(GDB_MAIN)]
+    return children.start("gdb", command, run_dir, {"RIG_JOB": str(path)}, (events_fd,))

@@ -1,0 +1,215 @@
+"""Checkpoints: when they fire, in which order, and whether their expectations hold."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from decode import Insn
+from engine.checks import ERROR, FAIL, NOT_JUDGED, PASS, Check, Where
+from engine.evaluate import Evaluator, NotKnown
+from engine.expr import Expression, parse
+from engine.image import Image
+from engine.lint import split_at
+from recorder import Recorder
+from state import LiveState
+
+
+@dataclass
+class Checkpoint:
+    """One checkpoint of the pack for this variant."""
+
+    index: int
+    rule: dict[str, Any]
+    expect: list[Expression]
+    seen: int = 0  # instructions that matched its pattern
+    fired: bool = False
+    addresses: frozenset[int] = frozenset()
+
+    @property
+    def id(self) -> str:
+        """The pack's id."""
+        return str(self.rule["id"])
+
+    @property
+    def group(self) -> str:
+        """The group that ctest names."""
+        return str(self.rule.get("group", self.id))
+
+
+@dataclass
+class Checkpoints:
+    """All checkpoints of a run."""
+
+    items: list[Checkpoint]
+    image: Image
+    evaluator: Evaluator
+    recorder: Recorder
+    serial: str
+    at: dict[int, list[Checkpoint]] = field(default_factory=dict)
+    _serial_size: int = -1
+
+    @staticmethod
+    def build(
+        rules: list[dict[str, Any]],
+        image: Image,
+        evaluator: Evaluator,
+        recorder: Recorder,
+        serial: str,
+    ) -> "Checkpoints":
+        """Prepare the pack's rules; the pack was linted by the driver."""
+        items = []
+        at: dict[int, list[Checkpoint]] = {}
+        for index, rule in enumerate(rules):
+            item = Checkpoint(index, rule, [parse(text) for text in rule["expect"]])
+            if "at" in rule:
+                symbol, offset = split_at(rule["at"])
+                link = image.elf.symbols[symbol].value + offset
+                item.addresses = frozenset(image.variants(link))
+                for address in item.addresses:
+                    at.setdefault(address, []).append(item)
+            items.append(item)
+        return Checkpoints(items, image, evaluator, recorder, serial, at)
+
+    # --- firing -----------------------------------------------------------------------------------
+
+    def triggers(self, insn: Insn) -> list[Checkpoint]:
+        """Pending checkpoints whose instruction pattern this instruction matches."""
+        found = []
+        for item in self.items:
+            pattern = item.rule.get("after") or item.rule.get("before")
+            if item.fired or not pattern or not fnmatchcase(insn.text, pattern["insn"].lower()):
+                continue
+            inside = pattern.get("in")
+            if inside is None or self._inside(insn.pc, inside):
+                found.append(item)
+        return found
+
+    def _inside(self, pc: int, symbol: str) -> bool:
+        return self.image.locate(pc).partition("+")[0] == symbol
+
+    def pending_markers(self) -> bool:
+        """Is a marker still waited for?"""
+        return any("marker" in item.rule and not item.fired for item in self.items)
+
+    def count(self, insn: Insn, key: str) -> list[Checkpoint]:
+        """Checkpoints that fire now, `before` or `after` this execution of the instruction."""
+        due = []
+        for item in insn.triggers:
+            pattern = item.rule.get(key)
+            if pattern is None or item.fired:
+                continue
+            item.seen += 1
+            if item.seen == pattern.get("nth", 1):
+                due.append(item)
+        return due
+
+    def reached(self, pc: int) -> list[Checkpoint]:
+        """Checkpoints placed at this address."""
+        return [item for item in self.at.get(pc, ()) if not item.fired]
+
+    def printed(self) -> list[Checkpoint]:
+        """Marker checkpoints whose text is on the console now."""
+        try:
+            size = os.stat(self.serial).st_size
+        except OSError:
+            return []
+        if size == self._serial_size:
+            return []
+        self._serial_size = size
+        with open(self.serial, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        return [
+            item
+            for item in self.items
+            if "marker" in item.rule and not item.fired and item.rule["marker"] in text
+        ]
+
+    # --- judging ----------------------------------------------------------------------------------
+
+    def fire(self, item: Checkpoint, state: LiveState, instruction: str) -> None:
+        """Judge a checkpoint at this stop and report it."""
+        item.fired = True
+        where = self.recorder.where(state.pc, instruction)
+        checks = [self._order(item, where)]
+        for number, expression in enumerate(item.expect, 1):
+            checks.append(self._expect(item, number, expression, state, where))
+        self.recorder.event(
+            "checkpoint",
+            id=item.id,
+            group=item.group,
+            index=item.index + 1,
+            total=len(self.items),
+            where=vars(where),
+            checks=[self.recorder.finish(check).to_json() for check in checks],
+        )
+
+    def _check(self, item: Checkpoint, suffix: str, kind: str, text: str, where: Where) -> Check:
+        rule = item.rule
+        return Check(
+            id=f"{item.id}{suffix}",
+            rule=item.id,
+            kind=kind,
+            group=item.group,
+            status=PASS,
+            text=text,
+            why=rule["why"],
+            spec=rule.get("spec", ""),
+            where=where,
+        )
+
+    def _order(self, item: Checkpoint, where: Where) -> Check:
+        check = self._check(item, "", "reached", "reached in order", where)
+        missing = [other.id for other in self.items[: item.index] if not other.fired]
+        if missing:
+            check.status = FAIL
+            check.text = "reached out of order"
+            check.expected = f"after {', '.join(missing)}"
+            check.actual = (
+                "reached while " + ("it is" if len(missing) == 1 else "they are") + " not"
+            )
+        return check
+
+    def _expect(
+        self, item: Checkpoint, number: int, expression: Expression, state: LiveState, where: Where
+    ) -> Check:
+        check = self._check(item, f".{number}", "expect", expression.text, where)
+        try:
+            verdict = self.evaluator.judge(expression, state)
+        except NotKnown as error:
+            check.status, check.actual = ERROR, str(error)
+            return check
+        if not verdict.holds:
+            check.status = FAIL
+            check.expected, check.actual = verdict.expected, verdict.actual
+            part = (
+                [] if verdict.part == expression.text else [f"the part that fails: {verdict.part}"]
+            )
+            check.details = part + verdict.details
+        return check
+
+    def finish(self, last: Where, stopped_by: str) -> None:
+        """Report each checkpoint that did not fire."""
+        for item in self.items:
+            if item.fired:
+                continue
+            check = self._check(item, "", "reached", "checkpoint never reached", last)
+            if stopped_by:
+                check.status = NOT_JUDGED
+                check.actual = f"stepping ended at the broken rule {stopped_by}"
+            else:
+                check.status = FAIL
+                check.expected = f"to be reached ({_trigger_text(item.rule)})"
+                check.actual = f"stepping ended at {last.text()}"
+            self.recorder.check(check)
+
+
+def _trigger_text(rule: dict[str, Any]) -> str:
+    for key in ("after", "before"):
+        if key in rule:
+            pattern = rule[key]
+            inside = f" in {pattern['in']}" if "in" in pattern else ""
+            return f"{key} `{pattern['insn']}`, time {pattern.get('nth', 1)}{inside}"
+    return f"at {rule['at']}" if "at" in rule else f"console shows {rule['marker']!r}"

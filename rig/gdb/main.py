@@ -1,0 +1,69 @@
+"""Entry of the engine inside gdb: `gdb-multiarch -nx -x rig/gdb/main.py`, job in $RIG_JOB.
+
+Runs the job and leaves; with `interactive` the person gets gdb's prompt at the stop instead.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(_HERE), str(_HERE.parent)]
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position # the paths above come first
+from engine.qmp import QmpError  # noqa: E402
+from stepper import Stepper  # noqa: E402
+from target import GuestEnded, Target, TargetError, gdb  # noqa: E402
+
+
+def _load_symbols(job: dict[str, object]) -> None:
+    """The ELF at its link addresses, and once more at each alias."""
+    elf = job["elf"]
+    assert isinstance(elf, dict)
+    gdb.execute("set confirm off")
+    gdb.execute(f"file {elf['path']}", to_string=True)
+    if job.get("interactive"):
+        aliases = job["aliases"]
+        assert isinstance(aliases, list)
+        for _start, _size, by in aliases:
+            offset = (1 << 64) - by
+            gdb.execute(f"add-symbol-file {elf['path']} -o {offset:#x}", to_string=True)
+
+
+def _run() -> int:
+    with open(os.environ["RIG_JOB"], encoding="utf-8") as file:
+        job = json.load(file)
+    _load_symbols(job)
+    target = Target(job["socket"])
+    stepper = Stepper(job, target)
+    if job.get("interactive") and not job.get("stop_at") and not job.get("stop_count"):
+        target.hand_over()
+        return 0
+    reason = stepper.run()
+    if job.get("interactive"):
+        print(f"rig: {reason}")
+        if not reason.startswith("guest-ended"):
+            target.hand_over()
+    return 0
+
+
+def main() -> None:
+    """Run; whatever goes wrong becomes a non-zero exit status with words on stderr."""
+    try:
+        status = _run()
+    except (GuestEnded, TargetError, QmpError) as error:
+        print(f"rig: {error}", file=sys.stderr)
+        status = 3
+    except Exception:  # pylint: disable=broad-exception-caught # gdb would only print it and go on
+        traceback.print_exc()
+        status = 70
+    sys.stderr.flush()
+    if not os.environ.get("RIG_INTERACTIVE"):
+        # pylint: disable-next=protected-access # the documented way
+        os._exit(status)  # without gdb's own farewell to a guest that may be gone
+
+
+main()

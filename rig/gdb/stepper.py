@@ -1,0 +1,257 @@
+"""Single-steps the guest from its first instruction to the steady state, judging as it goes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checkpoints import Checkpoint, Checkpoints
+from decode import Decoder, Insn
+from engine.elf import Elf
+from engine.evaluate import Evaluator, NotKnown
+from engine.expr import Checker, parse
+from engine.image import Alias, Image
+from engine.qmp import Qmp
+from engine.registers import Table
+from invariants import Invariants
+from loops import Loops
+from recorder import Recorder
+from state import LiveState
+from target import SP, GuestEnded, Target
+from transitions import Transitions
+
+_PROGRESS_S = 0.5
+_PROGRESS_STEPS = 256
+_FRAMES = 8
+_VECTORS = range(0, 0x800, 0x80)
+
+
+@dataclass
+class Stop:
+    """Where an interactive session wants to be handed the guest."""
+
+    checkpoint: str = ""
+    count: int = 0
+
+    def reached(self, fired: list[str], executed: int) -> bool:
+        """Is this the place?"""
+        return bool(self.checkpoint and self.checkpoint in fired) or bool(
+            self.count and executed >= self.count
+        )
+
+
+class Stepper:  # pylint: disable=too-many-instance-attributes # one for each part of the engine
+    """One stepping run."""
+
+    def __init__(self, job: dict[str, Any], target: Target) -> None:
+        table = Table.from_json(job["table"])
+        elf = Elf.from_json(job["elf"])
+        image = Image(elf, [Alias(*alias) for alias in job["aliases"]])
+        defines = {name: parse(text) for name, text in job["define"].items()}
+        evaluator = Evaluator(table, image, defines)
+        control = frozenset(table.control())
+        self._target = target
+        self._decoder = Decoder(table)
+        self.recorder = Recorder(job["events_fd"], image, job["variant"])
+        self._state = LiveState(target, table, job["walker"])
+        self._checkpoints = Checkpoints.build(
+            job["checkpoints"], image, evaluator, self.recorder, job["serial"]
+        )
+        self._transitions = Transitions(job["transitions"], job["settings"], table, self.recorder)
+        self._invariants = Invariants(
+            job["invariants"], Checker(table, elf, defines), evaluator, self.recorder, control
+        )
+        self._loops = None if job["every_instruction"] else Loops(self._fetch, self._blocked)
+        self._qmp = Qmp(Path(job["qmp"]))
+        self._steady = job["settings"]["steady"]
+        self._stop = Stop(job.get("stop_at", ""), job.get("stop_count", 0))
+        self._cache: dict[int, Insn] = {}
+        self._fired: list[str] = []
+        self._broken_stop = ""
+        self._markers = self._checkpoints.pending_markers()
+        self._first_only = bool(job.get("first_only"))
+
+    # --- the run ----------------------------------------------------------------------------------
+
+    def run(self) -> str:
+        """Step until the steady state, the guest's end, or a rule that ends the run."""
+        started = time.monotonic()
+        self._transitions.begin(self._state)
+        reason = "steady-state"
+        insn = self._fetch(self._state.pc)
+        try:
+            self._judge(insn, self._checkpoints.reached(insn.pc))
+            while not self._finished():
+                insn = self._one(insn)
+                if self.recorder.stepped % _PROGRESS_STEPS == 0:
+                    self._progress(started)
+        except GuestEnded:
+            reason = "guest-ended"
+        if self._broken_stop:
+            reason = f"rule {self._broken_stop}"
+        self._finish(insn, reason, time.monotonic() - started)
+        return reason
+
+    def _finished(self) -> bool:
+        return (
+            bool(self._broken_stop)
+            or self._steady in self._fired
+            or self._stop.reached(self._fired, self.recorder.executed)
+        )
+
+    def _one(self, insn: Insn) -> Insn:
+        """Execute one instruction and judge the state after it; returns the next one."""
+        state = self._state
+        if insn.triggers:
+            self._judge(insn, self._checkpoints.count(insn, "before"))
+            if self._finished():
+                return insn
+        before = state.regs
+        self._target.step()
+        self.recorder.note(insn)
+        state.refresh()
+        pc = state.pc
+        state.executed(insn, before)
+        if insn.drops_code:
+            self._forget_code()
+        self._after(insn, pc)
+        if self._loops is not None and not self._broken_stop:
+            region = self._loops.step(insn, pc)
+            if region is not None:
+                self._run_over(region)
+        return self._fetch(state.pc)
+
+    def _after(self, insn: Insn, pc: int) -> None:
+        due: list[Checkpoint] = []
+        if insn.triggers and (insn.branch or insn.changes_state or pc == insn.next):
+            if insn.branch or pc == insn.next:  # else it took an exception and did not execute
+                due += self._checkpoints.count(insn, "after")
+        due += self._checkpoints.reached(pc)
+        if self._markers and insn.stores:
+            due += self._checkpoints.printed()
+        self._hold(insn)
+        if due:
+            self._judge(insn, due)
+
+    def _hold(self, insn: Insn) -> None:
+        """Evaluate the invariants; one that breaks may end the run."""
+        stop = self._invariants.evaluate(self._state, insn.text)
+        if self._first_only:
+            stop = stop or self.recorder.first_broken
+        self._broken_stop = self._broken_stop or stop
+
+    def _judge(self, insn: Insn, due: list[Checkpoint]) -> None:
+        for item in sorted(due, key=lambda checkpoint: checkpoint.index):
+            # The way first: what changed on it is the cause of what the checkpoint finds.
+            self._transitions.arrive(item, self._state)
+            self._checkpoints.fire(item, self._state, insn.text)
+            self._fired.append(item.id)
+            self._invariants.begin_or_end(item.id)
+            self._hold(insn)
+        if due:
+            self._cache.clear()  # fired checkpoints no longer wait for instructions
+            self._markers = self._checkpoints.pending_markers()
+
+    # --- code -------------------------------------------------------------------------------------
+
+    def _fetch(self, pc: int) -> Insn:
+        insn = self._cache.get(pc)
+        if insn is None:
+            insn = self._decoder.decode(pc, self._target.read(pc, 4))
+            insn.triggers = self._checkpoints.triggers(insn)
+            self._cache[pc] = insn
+        return insn
+
+    def _forget_code(self) -> None:
+        """What a CPU may have to fetch anew, the engine decodes anew."""
+        self._cache.clear()
+        if self._loops is not None:
+            self._loops.forget()
+
+    def _blocked(self, insn: Insn) -> bool:
+        """Does a pending checkpoint wait for this instruction?"""
+        return bool(insn.triggers) or bool(self._checkpoints.reached(insn.pc))
+
+    # --- loops ------------------------------------------------------------------------------------
+
+    def _run_over(self, region: frozenset[int]) -> None:
+        assert self._loops is not None
+        exits = self._loops.exits(region)
+        if exits is None:
+            return
+        before = self._qmp.instructions()
+        head = self._fetch(self._state.pc)
+        self._target.run_to(exits | (self._return_sites() | self._vectors()) - region)
+        self._state.refresh()
+        pc = self._state.pc
+        self.recorder.note_run_over(self._qmp.instructions() - before, head)
+        self._loops.ran_over(region, pc)
+        due = self._checkpoints.reached(pc)
+        if self._markers:
+            due += self._checkpoints.printed()
+        self._hold(head)
+        if due:
+            self._judge(head, due)
+
+    def _vectors(self) -> set[int]:
+        """The vector entries in force, where an exception in the loop would lead."""
+        level = self._state.core("PSTATE") >> 2 & 3
+        name = f"VBAR_EL{max(level, 1)}"
+        try:
+            base = self._state.steady(name)
+        except (NotKnown, KeyError):
+            return set()
+        return {base + offset for offset in _VECTORS}
+
+    def _return_sites(self) -> set[int]:
+        """Return addresses of the current call chain (x30 and the frame records)."""
+        sites = {self._state.general(30)}
+        frame = self._state.general(29)
+        lowest = self._state.regs[SP]
+        for _ in range(_FRAMES):
+            if frame < lowest or frame % 8:
+                break
+            record = self._target.read(frame, 16)
+            if record is None:
+                break
+            sites.add(int.from_bytes(record[8:], "little"))
+            lowest, frame = frame + 1, int.from_bytes(record[:8], "little")
+        return {site for site in sites if site and site % 4 == 0}
+
+    # --- reporting --------------------------------------------------------------------------------
+
+    def _progress(self, started: float) -> None:
+        now = time.monotonic()
+        if now - self._reported < _PROGRESS_S:
+            return
+        self._reported = now
+        recorder = self.recorder
+        recorder.event(
+            "progress",
+            stepped=recorder.stepped,
+            run_over=recorder.run_over,
+            seconds=now - started,
+            fired=len(self._fired),
+            total=len(self._checkpoints.items),
+            where=vars(recorder.where(self._state.pc)),
+        )
+
+    _reported = 0.0
+
+    def _finish(self, insn: Insn, reason: str, seconds: float) -> None:
+        where = self.recorder.where(insn.pc, insn.text)
+        if not self._stop.reached(self._fired, self.recorder.executed):
+            self._checkpoints.finish(where, self._broken_stop)
+            self._transitions.finish()
+            self._invariants.finish()
+        self.recorder.event(
+            "end",
+            reason=reason,
+            stepped=self.recorder.stepped,
+            run_over=self.recorder.run_over,
+            seconds=seconds,
+            where=vars(where),
+            history=self.recorder.history(),
+        )

@@ -1,0 +1,160 @@
+"""The guest as gdb's remote connection sees it: steps, runs, registers, memory.
+
+Stepping sends the remote protocol's packets over gdb's own connection (gdb.RemoteTargetConnection,
+gdb 12 and later) instead of running `stepi`: gdb's stop handling costs four times what QEMU's does
+(measured: 5,000 instead of 1,200 steps a second). gdb does not see these steps; `hand_over` makes
+it read everything anew before a person gets the prompt.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import struct
+from typing import Any
+
+gdb: Any = importlib.import_module("gdb")  # this directory must never be imported as `gdb`
+
+CORE = struct.Struct("<33QI")  # x0..x30, sp, pc, cpsr
+SP, PC, PSTATE = 31, 32, 33
+STEP_MASKED, STEP_OPEN = 0x7, 0x1  # QEMU's sstep flags: enable, no interrupts, no timers
+_REG = re.compile(r'<reg name="([^"]+)" bitsize="(\d+)"(?: regnum="(\d+)")?')
+_CHUNK = 1024
+
+
+class GuestEnded(Exception):
+    """The connection to QEMU closed: the guest powered off, or QEMU died."""
+
+
+class TargetError(Exception):
+    """QEMU answered something that the engine cannot work with."""
+
+
+class Target:
+    """One stopped guest with one CPU."""
+
+    def __init__(self, socket: str) -> None:
+        gdb.execute("set pagination off")
+        gdb.execute("set confirm off")
+        gdb.execute("set remotetimeout 100000")  # the driver bounds the time, not gdb
+        gdb.execute(f"target remote {socket}", to_string=True)
+        self._connection = gdb.selected_inferior().connection
+        if not hasattr(self._connection, "send_packet"):
+            raise TargetError("this gdb has no RemoteTargetConnection.send_packet (gdb 12 has)")
+        self._step_flags = STEP_MASKED
+        self.offered = self._system_registers()
+
+    def packet(self, text: str) -> str:
+        """Send one packet, return its answer; raises GuestEnded when QEMU is gone."""
+        try:
+            answer = self._connection.send_packet(text)
+        except (gdb.error, RuntimeError) as error:
+            raise GuestEnded(str(error)) from None
+        return "" if answer is None else bytes(answer).decode("latin-1")
+
+    # --- running ----------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Execute one instruction."""
+        self._stopped(self.packet("vCont;s:p1.1"))
+
+    def run_to(self, addresses: set[int]) -> None:
+        """Run until one of the addresses is reached."""
+        for address in addresses:
+            if self.packet(f"Z1,{address:x},4") != "OK":
+                raise TargetError(f"QEMU refused a breakpoint at {address:#x}")
+        self._stopped(self.packet("vCont;c:p1.1"))
+        for address in addresses:
+            self.packet(f"z1,{address:x},4")
+
+    def _stopped(self, answer: str) -> None:
+        if answer[:1] in ("W", "X"):
+            raise GuestEnded(f"QEMU ended ({answer})")
+        if answer[:1] not in ("T", "S"):
+            raise TargetError(f"unexpected answer to a step: {answer!r}")
+
+    def take_interrupts(self, wanted: bool) -> None:
+        """Let interrupts and timers happen while stepping (QEMU masks them by default)."""
+        flags = STEP_OPEN if wanted else STEP_MASKED
+        if flags != self._step_flags:
+            if self.packet(f"Qqemu.sstep={flags:#x}") != "OK":
+                raise TargetError("QEMU refused to change the step flags (Qqemu.sstep)")
+            self._step_flags = flags
+
+    def hand_over(self) -> None:
+        """Make gdb forget what it cached, before it is used interactively."""
+        self.take_interrupts(False)
+        gdb.execute("set remotetimeout 10")
+        gdb.execute("maintenance flush register-cache", to_string=True)
+
+    # --- registers --------------------------------------------------------------------------------
+
+    def core(self) -> tuple[int, ...]:
+        """x0..x30, SP, PC, PSTATE."""
+        answer = self.packet("g")
+        try:
+            return CORE.unpack_from(bytes.fromhex(answer[: CORE.size * 2]))
+        except (ValueError, struct.error):
+            raise TargetError(f"unexpected answer to `g`: {answer[:40]!r}") from None
+
+    def system(self, name: str) -> int:
+        """A system register by the stub's name."""
+        answer = self.packet(f"p{self.offered[name]:x}")
+        try:
+            return int.from_bytes(bytes.fromhex(answer), "little")
+        except ValueError:
+            raise TargetError(f"QEMU gave no value for {name}: {answer!r}") from None
+
+    def _system_registers(self) -> dict[str, int]:
+        """The stub's names and numbers, from its target description."""
+        offered: dict[str, int] = {}
+        number = 0
+        for annex in re.findall(r'xi:include href="([^"]+)"', self._feature("target.xml")):
+            text = self._feature(annex)
+            start = re.search(r'<feature name="([^"]+)"', text)
+            for name, _bits, given in _REG.findall(text):
+                number = int(given) if given else number
+                if start and "sys" in start[1]:
+                    offered[name] = number
+                number += 1
+        if not offered:
+            raise TargetError("QEMU's stub describes no system registers")
+        return offered
+
+    def _feature(self, annex: str) -> str:
+        text = ""
+        while True:
+            answer = self.packet(f"qXfer:features:read:{annex}:{len(text):x},7f0")
+            if answer[:1] not in ("m", "l"):
+                raise TargetError(f"QEMU has no target description {annex}: {answer!r}")
+            text += answer[1:]
+            if answer[0] == "l":
+                return text
+
+    # --- memory -----------------------------------------------------------------------------------
+
+    def read(self, address: int, size: int) -> bytes | None:
+        """Virtual memory as the CPU's current regime sees it; None when it cannot be read."""
+        data = b""
+        while len(data) < size:
+            count = min(size - len(data), _CHUNK)
+            answer = self.packet(f"m{address + len(data):x},{count:x}")
+            if answer[:1] == "E" and len(answer) == 3 or not answer:
+                return None
+            data += bytes.fromhex(answer)
+        return data
+
+    def read_physical(self, address: int, size: int) -> bytes | None:
+        """Physical memory; the stub's memory mode is restored whatever happens."""
+        if self.packet("Qqemu.PhyMemMode:1") != "OK":
+            raise TargetError("QEMU refused physical reads (Qqemu.PhyMemMode)")
+        try:
+            return self.read(address, size)
+        finally:
+            self.packet("Qqemu.PhyMemMode:0")
+
+
+def source_line(address: int) -> tuple[str, int]:
+    """file and line of a link address, ("", 0) when DWARF says nothing."""
+    place = gdb.find_pc_line(address)
+    return (place.symtab.filename, place.line) if place.symtab and place.line else ("", 0)
