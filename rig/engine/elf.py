@@ -35,6 +35,7 @@ class Section:
     end: int
     write: bool
     execute: bool
+    contents: bool = True  # False: SHT_NOBITS, memory that the file does not fill
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,15 @@ def _load(path: Path, image: bytes) -> Elf:
 
 
 def _section(header: tuple[int, ...], names: bytes) -> Section:
-    name_at, _kind, flags, address, _offset, size = header[:6]
-    writable, executable = bool(flags & SHF_WRITE), bool(flags & SHF_EXECINSTR)
-    return Section(_text(names, name_at), address, address + size, writable, executable)
+    name_at, kind, flags, address, _offset, size = header[:6]
+    return Section(
+        name=_text(names, name_at),
+        start=address,
+        end=address + size,
+        write=bool(flags & SHF_WRITE),
+        execute=bool(flags & SHF_EXECINSTR),
+        contents=kind != SHT_NOBITS,
+    )
 
 
 def _content(image: bytes, header: tuple[int, ...]) -> bytes:

@@ -80,6 +80,9 @@ class State(Protocol):
     def walks(self) -> Walks:
         """The table walker at this stop."""
 
+    def physical(self, address: int, size: int) -> bytes:
+        """Physical memory; raises NotKnown when it cannot be read."""
+
 
 @dataclass
 class Verdict:
@@ -264,12 +267,16 @@ class Evaluator:
             return self._alias(name, self.value(args[0], state))
         if name in RANGE_FUNCTIONS:
             return self._ask_range(name, self._range(args, state), state)
-        return self._ask_address(name, self.number(args[0], state), state.walks())
+        address = self.number(args[0], state)
+        if name == "u32":
+            return int.from_bytes(state.physical(address, 4), "little")
+        return self._ask_address(name, address, state.walks())
 
-    @staticmethod
-    def _ask_range(name: str, region: Region, state: State) -> Value:
+    def _ask_range(self, name: str, region: Region, state: State) -> Value:
         if name == "size":
             return region.end - region.start
+        if name == "zero":
+            return self._zero(region, state)
         walks = state.walks()
         ask = {"map": walks.rights, "el0": walks.el0, "memory": walks.memory}[name]
         return ask(region.start, region.end)
@@ -284,6 +291,18 @@ class Evaluator:
         rights = walks.rights(address, address + 1)
         wanted = "x" if name == "executable" else "w"
         return int(wanted in rights and "+" not in rights)
+
+    def _zero(self, region: Region, state: State) -> Word:
+        """`yes` when the physical range holds zeros only; else where the first other byte is."""
+        data = state.physical(region.start, region.end - region.start)
+        rest = data.lstrip(b"\0")
+        if not rest:
+            return Word("yes")
+        first = region.start + len(data) - len(rest)
+        place = self._image.locate(first)
+        return Word("no").explained(
+            f"the first byte not 0 is {rest[0]:#04x} at {first:#x} <{place}>"
+        )
 
     def _alias(self, name: str, value: Value) -> Value:
         if isinstance(value, Region):

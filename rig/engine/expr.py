@@ -21,7 +21,7 @@ CORE = ("PC", "SP", "EL", "DAIF", "SPSEL", "MMU")
 GENERAL = tuple(f"x{n}" for n in range(31))
 REGIONS = ("low", "high", "text")
 RIGHTS = ("none", "r", "rw", "rx", "rwx", "x")
-WORDS = ("fault", "device", "normal", *RIGHTS)
+WORDS = ("fault", "device", "normal", "yes", "no", *RIGHTS)
 # name: (fewest, most arguments, needs a table walk)
 FUNCTIONS = {
     "pa": (1, 1, False),
@@ -36,8 +36,10 @@ FUNCTIONS = {
     "executable": (1, 1, True),
     "writable": (1, 1, True),
     "guard_below": (1, 1, True),
+    "zero": (1, 2, False),
+    "u32": (1, 1, False),
 }
-RANGE_FUNCTIONS = ("map", "el0", "memory", "size")
+RANGE_FUNCTIONS = ("map", "el0", "memory", "size", "zero")
 
 _ALLOWED = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub,

@@ -55,6 +55,8 @@ class Lint:
         for key in ("watch", "volatile"):
             for index, name in enumerate(self._pack.data.get(key) or []):
                 self._register(name, self._pack.readers[-1], (key, index))
+        for index, name in enumerate((self._pack.data.get("image") or {}).get("poison") or []):
+            self._poison(name, ("image", "poison", index))
         for alias in self._pack.aliases():
             self._alias(alias.start, alias.size, alias.by)
         return [finding for reader in self._pack.readers for finding in reader.findings]
@@ -118,6 +120,16 @@ class Lint:
         elif field and field not in self._table[register].fields:
             known = ", ".join(self._table[register].fields)
             reader.complain_at(path, f"{register} has no field {field!r}, expected one of {known}")
+
+    def _poison(self, name: str, path: Path) -> None:
+        """Only memory that the loader does not fill may be filled with rubbish."""
+        section = self._elf.sections.get(name)
+        if section is None or section.contents:
+            what = "is no section of" if section is None else "has contents in"
+            free = ", ".join(s.name for s in self._elf.sections.values() if not s.contents)
+            self._pack.readers[-1].complain_at(
+                path, f"{name!r} {what} {self._elf.path}, expected one of: {free or '(none)'}"
+            )
 
     def _alias(self, start: int, size: int, by: int) -> None:
         """An alias that shows no loaded byte of this ELF is a wrong pack for it."""

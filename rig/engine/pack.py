@@ -112,6 +112,7 @@ PACK = Record(
         "image": Record(
             {
                 "elf": TEXT,
+                "poison": NAMES,
                 "alias": ListOf(
                     Record(
                         {"from": Number(), "size": Number(least=1, size=True), "by": Number()},

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .checks import NOT_JUDGED, Check
-from .errors import CannotJudge, Exit, TimeBound
+from .errors import CannotJudge, Exit, TimeBound, UsageError
 from .events import read_events
 from .freerun import died
 from .hang import where_is
@@ -53,6 +53,7 @@ def make_job(  # pylint: disable=too-many-arguments # the job is what they make 
         "elf": image.elf.to_json(),
         "aliases": [[alias.start, alias.size, alias.by] for alias in image.aliases],
         "table": table.to_json(),
+        "poison": poison(pack, image),
         "define": pack.data.get("define") or {},
         **rules,
         "settings": {
@@ -67,6 +68,22 @@ def make_job(  # pylint: disable=too-many-arguments # the job is what they make 
         "qmp": QMP_ENGINE,
         "serial": SERIAL,
     }
+
+
+def poison(pack: Pack, image: Image) -> list[tuple[int, int]]:
+    """Physical (address, size) of the sections that are filled with rubbish before the first step.
+
+    QEMU's RAM starts as zeros, a machine's does not: a boot that forgets to clear its memory would
+    pass. Only sections without contents in the file may be named (lint checks that).
+    """
+    found = []
+    for name in (pack.data.get("image") or {}).get("poison") or []:
+        section = image.elf.sections[name]
+        start = image.physical(section.start)
+        if start is None:
+            raise UsageError(f"image.poison: no alias of the image covers {name}")
+        found.append((start, section.end - section.start))
+    return found
 
 
 @dataclass

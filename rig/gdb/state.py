@@ -117,6 +117,13 @@ class LiveState:
             self._walks = LiveWalks(self._target, self._walker, self)
         return self._walks
 
+    def physical(self, address: int, size: int) -> bytes:
+        """Physical memory."""
+        data = self._target.read_physical(address, size)
+        if data is None:
+            raise NotKnown(f"physical memory at {address:#x} cannot be read")
+        return data
+
     def snapshot(self, names: list[str]) -> dict[str, int]:
         """Fresh values of the watched registers that can be read, PSTATE among them."""
         self._cache.clear()
@@ -152,6 +159,10 @@ class SteadyState:
     def walks(self) -> LiveWalks:
         """See LiveState."""
         return self._live.walks()
+
+    def physical(self, address: int, size: int) -> bytes:
+        """See LiveState."""
+        return self._live.physical(address, size)
 
 
 def where_text(where: Where) -> str:

@@ -25,6 +25,7 @@ from transitions import Transitions
 _PROGRESS_S = 0.5
 _PROGRESS_STEPS = 256
 _FRAMES = 8
+_POISON = 0xA5
 _VECTORS = range(0, 0x800, 0x80)
 
 
@@ -72,12 +73,15 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
+        self._job_poison: list[tuple[int, int]] = job["poison"]
 
     # --- the run ----------------------------------------------------------------------------------
 
     def run(self) -> str:
         """Step until the steady state, the guest's end, or a rule that ends the run."""
         started = time.monotonic()
+        for address, size in self._job_poison:
+            self._target.fill_physical(address, size, _POISON)
         self._transitions.begin(self._state)
         reason = "steady-state"
         insn = self._fetch(self._state.pc)

@@ -153,6 +153,18 @@ class Target:
         finally:
             self.packet("Qqemu.PhyMemMode:0")
 
+    def fill_physical(self, address: int, size: int, byte: int) -> None:
+        """Fill physical memory; the stub's memory mode is restored whatever happens."""
+        if self.packet("Qqemu.PhyMemMode:1") != "OK":
+            raise TargetError("QEMU refused physical writes (Qqemu.PhyMemMode)")
+        try:
+            for at in range(address, address + size, _CHUNK):
+                count = min(_CHUNK, address + size - at)
+                if self.packet(f"M{at:x},{count:x}:{f'{byte:02x}' * count}") != "OK":
+                    raise TargetError(f"QEMU refused to write physical memory at {at:#x}")
+        finally:
+            self.packet("Qqemu.PhyMemMode:0")
+
 
 def source_line(address: int) -> tuple[str, int]:
     """file and line of a link address, ("", 0) when DWARF says nothing."""

@@ -53,6 +53,9 @@ class Meaning(unittest.TestCase):
             ("guard-below(0x6000)", "guard-below(0x7000)"),
             ("el0(.text) == none", "el0(.text) == rx"),
             ("memory(start) == normal", "memory(start) == device"),
+            ("zero(pa(.text)) == yes", "zero(pa(.data)) == yes"),
+            ("zero(pa(.data)) == no", "zero(pa(.text)) == no"),
+            ("u32(0x40082ffc) == 0x04030201", "u32(0x40082ff8) == 0x04030201"),
             ("not SP % 16", "SP % 16"),
             ("1 << 4 == 16 and 0x10 >> 4 == 1", "1 << 4 == 8"),
             ("SP not in high", "SP in high"),
@@ -160,6 +163,14 @@ class Words(unittest.TestCase):
         verdict = judge("EL == 1 and DAIF == 0 and SPSel == 0")
         self.assertEqual(verdict.part, "DAIF == 0")
         self.assertEqual((verdict.expected, verdict.actual), ("0", "0xf (DAIF)"))
+
+    def test_first_byte_that_is_not_zero_is_named(self) -> None:
+        """zero() says where it stopped being true."""
+        verdict = judge("zero(0x40082f00, 0x40083000) == yes")
+        self.assertFalse(verdict.holds)
+        self.assertIn("0x01 at 0x40082ffc <table+0xffc>", " ".join(verdict.details))
+        with self.assertRaises(NotKnown):
+            judge("zero(0x1000, 0x2000) == yes")
 
     def test_fault_and_mixed_map_are_explained(self) -> None:
         """The walk and the differing sub-range are in the details."""

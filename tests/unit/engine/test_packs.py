@@ -147,6 +147,8 @@ class Lint(PackTest):
             ("[VBAR_EL1]", "[VBAR_EL9]"): r"transitions\[0\].changes\[0\]: unknown register",
             ("SCTLR_EL1.M", "SCTLR_EL1.MM"): "no field 'MM'",
             ("from: 0x40000000", "from: 0x50000000"): "covers no segment",
+            ("{elf: guest.elf,", "{elf: guest.elf, poison: [.data],"): "'.data' has contents in",
+            ("{elf: guest.elf,", "{elf: guest.elf, poison: [.bs],"): "'.bs' is no section of",
             ("guest: test", "guest: test\ndefine: {a: b}"): "define.a: unknown register or symbol",
         }
         for (old, new), words in cases.items():

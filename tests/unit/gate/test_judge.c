@@ -325,7 +325,7 @@ static void messages_beyond_a_table_are_left_open_under_a_baseline(void **state)
 
 static void the_call_that_ends_the_log_is_found_in_the_overflow(void **state)
 {
-    static char text[64 * 256];
+    static char text[64 * 256 + sizeof(PSCI_RECORD PSCI_RECORD)];
     (void)state;
     snprintf(text, sizeof(text), "%s%s", many_sites(0, 4), PSCI_RECORD PSCI_RECORD);
     run("{id: d, class: DATA_ABORT, why: w}, {id: v, psci: VERSION, count: 1, why: w}, " OFF, "",
