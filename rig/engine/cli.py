@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from .lint import lint
 from .paths import REGISTERS, RULES, default_elf, pack_path
 from .process import Signals
 from .report_text import TextReport, stdout
-from .session import judge, judge_given_log
+from .session import judge, judge_given_log, prepare_outputs
 from .verdict import verdict
 
 EPILOG = """\
@@ -140,24 +141,59 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
             return verdict(Path(args.run), args.group, args.elf, report)
         case "debug":
             return debug(args)
-        case "faults" if args.log:
-            return judge_given_log(args, report)
+    return _judge(args, report)
+
+
+def _judge(args: argparse.Namespace, report: TextReport) -> int:
     if args.run_dir is not None and not args.run_dir:
         raise UsageError("--run-dir is empty")
+    prepare_outputs(args.json, args.junit)
+    if args.command == "faults" and args.log:
+        return judge_given_log(args, report)
     return judge(args, report)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; every way out has an exit code of RIG.md and no traceback."""
     args = build_parser().parse_args(argv)
-    report = stdout(getattr(args, "quiet", False))
+    if sys.stdout is None:
+        return _complain("rig: standard output is closed: nowhere to report to", Exit.NO_JUDGEMENT)
     try:
-        with Signals():
-            return int(_dispatch(args, report))
+        report = stdout(getattr(args, "quiet", False))
+        try:
+            with Signals():
+                return int(_dispatch(args, report))
+        except RigError:
+            report.end_progress()
+            raise
     except RigError as error:
-        report.end_progress()
-        print(f"rig: {error}" if not isinstance(error, PackError) else str(error), file=sys.stderr)
-        return int(error.code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return Exit.NO_JUDGEMENT
+        words = str(error) if isinstance(error, PackError) else f"rig: {error}"
+        return _complain(words, error.code)
+    except OSError as error:
+        broken = isinstance(error, BrokenPipeError)
+        why = "the report's reader went away (broken pipe)" if broken else str(error)
+        return _give_up(f"rig: could not judge: {why}")
+    except Exception as error:  # pylint: disable=broad-exception-caught # no way out without words
+        words = " ".join(str(error).split())
+        return _give_up(
+            f"rig: could not judge, a defect of the rig: {type(error).__name__}: {words}"
+        )
+
+
+def _complain(text: str, code: int) -> int:
+    """One complaint on stderr; a stderr that cannot be written must not change the exit code."""
+    try:
+        if sys.stderr is not None:
+            print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass
+    return int(code)
+
+
+def _give_up(text: str) -> int:
+    """The same for what cannot be judged. Standard output may be unusable: what is still buffered
+    goes nowhere, so that the interpreter's last flush does not fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+    return _complain(text, Exit.NO_JUDGEMENT)

@@ -149,6 +149,8 @@ def _symbols(image: bytes, header: tuple[int, ...], strings: bytes) -> dict[str,
 
 def load(path: Path) -> Elf:
     """Read an AArch64 executable; raises UsageError in words when it is anything else."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: not a regular file; give the guest's ELF with --elf")
     try:
         image = path.read_bytes()
     except OSError as error:

@@ -17,6 +17,7 @@ from .image import MASK64, Image
 from .registers import Table
 
 MAX_SHIFT = 64
+PA_BITS = 52
 
 
 class NotKnown(Exception):
@@ -63,6 +64,21 @@ class Walks(Protocol):
 
     def memory(self, start: int, end: int) -> Word:
         """`device`, `normal`, `none` or `mixed`."""
+
+    def shareable(self, start: int, end: int) -> Word:
+        """`inner`, `outer` or `non` of the normal memory in the range, `none` without any."""
+
+    def not_global(self, start: int, end: int) -> Word:
+        """`yes` when every leaf in the range has nG = 1, `no` when none has."""
+
+    def never_executable(self, start: int, end: int) -> Word:
+        """`yes` when no leaf in the range lets EL1 or EL0 execute even with WXN off."""
+
+    def only_mapped(self, start: int, end: int, allowed: list[tuple[int, int]]) -> Word:
+        """`yes` when nothing in the range is mapped outside of `allowed`."""
+
+    def writable_alias(self, start: int, end: int) -> Word:
+        """`none` when neither half lets anybody write a byte of the physical range."""
 
 
 class State(Protocol):
@@ -265,6 +281,8 @@ class Evaluator:
             return min(numbers) if name == "min" else max(numbers)
         if name in ("pa", "va"):
             return self._alias(name, self.value(args[0], state))
+        if name == "only_mapped":
+            return self._only_mapped(args, state)
         if name in RANGE_FUNCTIONS:
             return self._ask_range(name, self._range(args, state), state)
         address = self.number(args[0], state)
@@ -278,8 +296,40 @@ class Evaluator:
         if name == "zero":
             return self._zero(region, state)
         walks = state.walks()
-        ask = {"map": walks.rights, "el0": walks.el0, "memory": walks.memory}[name]
-        return ask(region.start, region.end)
+        ask: dict[str, Callable[[int, int], Word]] = {
+            "map": walks.rights,
+            "el0": walks.el0,
+            "memory": walks.memory,
+            "shareable": walks.shareable,
+            "not_global": walks.not_global,
+            "never_executable": walks.never_executable,
+            "writable_alias": walks.writable_alias,
+        }
+        if name == "writable_alias" and region.end > 1 << PA_BITS:
+            raise NotKnown(f"writable_alias({show(region)}) needs physical addresses: pa(…)")
+        return ask[name](region.start, region.end)
+
+    def _only_mapped(self, args: list[ast.expr], state: State) -> Word:
+        """only_mapped(low | high | range, then sections or start, end pairs)."""
+        within = self.value(args[0], state)
+        if not isinstance(within, Region) or within.text:
+            raise NotKnown("only_mapped needs low, high or a section first")
+        allowed: list[tuple[int, int]] = []
+        start: int | None = None
+        for node in args[1:]:
+            value = self.value(node, state)
+            if isinstance(value, Region) and start is None:
+                allowed.append((value.start, value.end))
+            elif isinstance(value, int) and start is None:
+                start = value
+            elif isinstance(value, int) and start is not None and start < value:
+                allowed.append((start, value))
+                start = None
+            else:
+                raise NotKnown(f"only_mapped: {show(value)} ends no range that starts below it")
+        if start is not None:
+            raise NotKnown(f"only_mapped: the range that starts at {start:#x} has no end")
+        return state.walks().only_mapped(within.start, within.end, allowed)
 
     @staticmethod
     def _ask_address(name: str, address: int, walks: Walks) -> Value:

@@ -21,7 +21,8 @@ CORE = ("PC", "SP", "EL", "DAIF", "SPSEL", "MMU")
 GENERAL = tuple(f"x{n}" for n in range(31))
 REGIONS = ("low", "high", "text")
 RIGHTS = ("none", "r", "rw", "rx", "rwx", "x")
-WORDS = ("fault", "device", "normal", "yes", "no", *RIGHTS)
+SHAREABILITY = ("inner", "outer", "non")
+WORDS = ("fault", "device", "normal", "yes", "no", *RIGHTS, *SHAREABILITY)
 # name: (fewest, most arguments, needs a table walk)
 FUNCTIONS = {
     "pa": (1, 1, False),
@@ -36,10 +37,18 @@ FUNCTIONS = {
     "executable": (1, 1, True),
     "writable": (1, 1, True),
     "guard_below": (1, 1, True),
+    "only_mapped": (1, 33, True),
+    "writable_alias": (1, 2, True),
+    "shareable": (1, 2, True),
+    "not_global": (1, 2, True),
+    "never_executable": (1, 2, True),
     "zero": (1, 2, False),
     "u32": (1, 1, False),
 }
-RANGE_FUNCTIONS = ("map", "el0", "memory", "size", "zero")
+RANGE_FUNCTIONS = (
+    "map", "el0", "memory", "size", "zero", "writable_alias", "shareable", "not_global",
+    "never_executable",
+)  # fmt: skip
 
 _ALLOWED = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub,

@@ -15,10 +15,12 @@ from .hang import where_is
 from .image import Image
 from .pack import Pack
 from .process import Child, Children, find_tool, pick_cpu, tail
-from .qemu import LOG, SERIAL, Machine, command_line
+from .qemu import LOG, QMP_EVENTS, SERIAL, Machine, command_line
+from .qmp import Qmp, QmpError
 from .results import Phase, VariantResult
 
 _POLL_S = 0.05
+START_S = 20.0
 
 
 @dataclass
@@ -47,6 +49,7 @@ class FreeRun:
         started = time.monotonic()
         with Children(pick_cpu()) as children:
             qemu = children.start("qemu", command, self.run_dir)
+            events = let_go(qemu, self.run_dir)
             status = self._wait(qemu, started + self.timeout)
             phase.seconds = time.monotonic() - started
             if status is None:
@@ -54,7 +57,7 @@ class FreeRun:
                 place = where.text() if where else "an unknown place (QEMU does not answer)"
                 phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
                 phase.error = f"the guest did not end within {self.timeout:g} s: it is at {place}"
-            elif status != 0:
+            elif events is None or not ended_by_guest(qemu, status, events.shutdown()):
                 phase.code, phase.reason = Exit.NO_JUDGEMENT, "QEMU died"
                 phase.error = died(qemu, status)
             else:
@@ -64,12 +67,12 @@ class FreeRun:
             if (self.run_dir / SERIAL).exists()
             else ""
         )
-        phase.console = text.splitlines()
-        if phase.code == Exit.NO_JUDGEMENT:
-            return
+        phase.console = console_lines(text)
         result.checks += self._markers(phase.console, ended)
         result.checks.append(self._end(phase, ended))
-        if self.pack.data.get("faults"):
+        if self.pack.data.get("faults") and phase.code == Exit.NO_JUDGEMENT:
+            result.checks.append(_log_check(NOT_JUDGED, phase.error, self.machine.variant))
+        elif self.pack.data.get("faults"):
             checks = judge_log(
                 self.gate,
                 self.run_dir / LOG,
@@ -109,7 +112,7 @@ class FreeRun:
             check = self._check(rule, "marker", f"console shows {rule['text']!r}")
             if self.machine.variant not in rule.get("variants", [self.machine.variant]):
                 continue
-            found = [i for i, line in enumerate(console) if rule["text"] in line]
+            found = [i for i, line in enumerate(console) if rule["text"] == line]
             later = [i for i in found if i >= position]
             if later:
                 position = later[0] + 1
@@ -135,6 +138,38 @@ def _still_open(check: Check) -> Check:
         check.status = NOT_JUDGED
         check.actual += " when the time was up"
     return check
+
+
+def console_lines(text: str) -> list[str]:
+    """The console's lines, with CR LF or LF at their ends; the last may lack it."""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    return lines if lines[-1] else lines[:-1]
+
+
+def let_go(qemu: Child, run_dir: Path) -> Qmp | None:
+    """Start the waiting guest; the connection that will hear of its end, None when QEMU ended."""
+    deadline = time.monotonic() + START_S
+    while not (run_dir / QMP_EVENTS).exists():
+        if qemu.wait(0.01) is not None:
+            return None
+        if time.monotonic() > deadline:
+            raise CannotJudge(f"QEMU opened no QMP socket within {START_S:g} s")
+    try:
+        events = Qmp(run_dir / QMP_EVENTS)
+        events.command("cont")
+        return events
+    except QmpError as error:
+        if qemu.wait(START_S) is None:
+            raise CannotJudge(str(error)) from None
+        return None
+
+
+def ended_by_guest(qemu: Child, status: int | None, shutdown: dict[str, Any] | None) -> bool:
+    """Did the guest end QEMU's run? Its SHUTDOWN event says so; where none came (an exit by
+    semihosting sends none), status 0 without QEMU's words about a signal."""
+    if status != 0 or "terminating on signal" in qemu.stderr():
+        return False
+    return shutdown is None or bool(shutdown.get("guest"))
 
 
 def died(child: Child, status: int | None) -> str:
@@ -192,20 +227,23 @@ def gate_checks(report: dict[str, Any], variant: str) -> list[Check]:
         checks.append(check)
     if report["exit_code"] == Exit.NO_JUDGEMENT and all(c.status == PASS for c in checks):
         damage = report["damaged"]["total"]
-        checks.append(
-            Check(
-                id="fault.log",
-                rule="fault-log",
-                kind="fault",
-                group="faults",
-                status=ERROR,
-                text="the exception log can be judged",
-                why="a damaged or torn log is no evidence",
-                actual=f"{damage} damaged lines; see rig-trace gate on the log",
-                variant=variant,
-            )
-        )
+        words = f"{damage} damaged lines; see rig-trace gate on the log"
+        checks.append(_log_check(ERROR, words, variant))
     return checks
+
+
+def _log_check(status: str, actual: str, variant: str) -> Check:
+    return Check(
+        id="fault.log",
+        rule="fault-log",
+        kind="fault",
+        group="faults",
+        status=status,
+        text="the exception log can be judged",
+        why="a damaged or torn log is no evidence",
+        actual=actual,
+        variant=variant,
+    )
 
 
 def _denied(report: dict[str, Any]) -> list[str]:

@@ -46,9 +46,17 @@ class Lint:
             self._trigger(rule, reader, path)
         for rule in self._pack.items("transitions"):
             reader, path = self._pack.origin[rule["id"]]
-            for key in ("changes", "may", "of"):
+            for key in ("changes", "writes", "may", "of"):
                 for index, name in enumerate(rule.get(key) or []):
                     self._register(name, reader, (*path, key, index))
+            for index, name in enumerate(rule.get("writes") or []):
+                register, field = change_name(name)
+                if (register == "PSTATE") != bool(field) or field == "EL":
+                    reader.complain_at(
+                        (*path, "writes", index),
+                        f"{name!r} cannot be written by an MSR of its own, "
+                        "expected a whole register, DAIF or SPSEL",
+                    )
         for rule in self._pack.items("invariants"):
             reader, path = self._pack.origin[rule["id"]]
             self._expression(rule["always"], reader, (*path, "always"))

@@ -56,6 +56,7 @@ TRANSITION = Record(
         "from": IDENT,
         "to": IDENT,
         "changes": NAMES,
+        "writes": NAMES,
         "may": NAMES,
         "of": NAMES,
         "why": TEXT,

@@ -41,9 +41,11 @@ def need_compiled(name: str, elf: Path | None) -> Path:
 def pack_path(name: str) -> Path:
     """A pack by path, or by name from rig/rules."""
     path = Path(name)
-    if "/" in name or path.suffix == ".yaml":
-        return path
-    return RULES / f"{name}.yaml"
+    if "/" not in name and path.suffix != ".yaml":
+        path = RULES / f"{name}.yaml"
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: cannot read the rule pack: not a regular file")
+    return path
 
 
 def default_elf(name: str) -> Path:

@@ -51,6 +51,17 @@ def tool_version(path: str) -> str:
     return (done.stdout or done.stderr).splitlines()[0] if (done.stdout or done.stderr) else "?"
 
 
+def known_cpus(path: str) -> set[str]:
+    """The names that QEMU's -cpu takes; empty when QEMU does not say."""
+    try:
+        done = subprocess.run(
+            [path, "-cpu", "help"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return set()
+    return {line.strip() for line in done.stdout.splitlines() if line.startswith(" ")}
+
+
 def pick_cpu() -> int:
     """The one CPU that a run's QEMU and gdb share; parallel runs spread over the allowed ones."""
     allowed = sorted(os.sched_getaffinity(0))

@@ -15,7 +15,7 @@ DETERMINISTIC = [
 ]  # fmt: skip
 QUIET = ["-nodefaults", "-nic", "none", "-display", "none", "-monitor", "none"]
 SERIAL, LOG, GDB_SOCKET = "serial.txt", "qemu.log", "gdb.sock"
-QMP_DRIVER, QMP_ENGINE = "qmp-driver.sock", "qmp-engine.sock"
+QMP_DRIVER, QMP_ENGINE, QMP_EVENTS = "qmp-driver.sock", "qmp-engine.sock", "qmp-events.sock"
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,19 @@ def machine_for(pack: Pack, variant: str, cpu: str | None, memory: str | None) -
     )
 
 
-def command_line(qemu: str, machine: Machine, elf: Path, stopped: bool) -> list[str]:
-    """QEMU's command line; it runs inside the run directory, so every file name is relative."""
+def command_line(qemu: str, machine: Machine, elf: Path, stepped: bool) -> list[str]:
+    """QEMU's command line; it runs inside the run directory, so every file name is relative.
+
+    The guest waits for QMP's `cont` or for gdb, so no event of QEMU can be missed.
+    """
     command = [
         qemu, "-M", machine.machine, "-cpu", machine.cpu, "-m", machine.memory,
         "-smp", str(machine.cpus), *DETERMINISTIC, *QUIET, "-serial", f"file:{SERIAL}",
         "-d", "int,unimp,guest_errors", "-D", LOG,
         "-qmp", f"unix:{QMP_DRIVER},server=on,wait=off",
+        "-qmp", f"unix:{QMP_EVENTS},server=on,wait=off", "-S",
     ]  # fmt: skip
-    if stopped:
-        command += ["-S", "-gdb", f"unix:{GDB_SOCKET},server=on,wait=off"]
+    if stepped:
+        command += ["-gdb", f"unix:{GDB_SOCKET},server=on,wait=off"]
         command += ["-qmp", f"unix:{QMP_ENGINE},server=on,wait=off"]
     return [*command, *machine.extra, "-kernel", str(elf)]

@@ -21,6 +21,7 @@ class Qmp:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         self._buffer = b""
+        self._shutdown: dict[str, Any] | None = None
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             self._socket.connect(f"/proc/self/fd/{directory}/{path.name}")
@@ -33,7 +34,7 @@ class Qmp:
         self.command("qmp_capabilities")
 
     def command(self, name: str, arguments: dict[str, Any] | None = None) -> Any:
-        """Run a command; events that come between are dropped."""
+        """Run a command; of the events that come between, only SHUTDOWN is remembered."""
         request: dict[str, Any] = {"execute": name}
         if arguments:
             request["arguments"] = arguments
@@ -56,6 +57,14 @@ class Qmp:
         """Instructions executed so far, exactly, under -icount."""
         return int(self.command("query-replay")["icount"])
 
+    def shutdown(self) -> dict[str, Any] | None:
+        """After QEMU's end: the data of its SHUTDOWN event (guest, reason); None if none came."""
+        try:
+            while True:
+                self._read()
+        except QmpError:
+            return self._shutdown
+
     def close(self) -> None:
         """Drop the connection."""
         self._socket.close()
@@ -70,5 +79,10 @@ class Qmp:
                 raise QmpError("QEMU closed the connection")
             self._buffer += data
         line, self._buffer = self._buffer.split(b"\n", 1)
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise QmpError(f"QEMU sent what is no QMP: {error}") from None
+        if answer.get("event") == "SHUTDOWN":
+            self._shutdown = answer.get("data", {})
         return answer

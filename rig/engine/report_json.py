@@ -23,6 +23,7 @@ def to_json(run: RunResult) -> dict[str, Any]:
         "command": run.command,
         "elf": run.elf,
         "pack": run.pack,
+        "rules": run.rules,
         "tools": run.tools,
         "waived": run.waived,
         "counts": tally(run.checks()),

@@ -144,6 +144,11 @@ class TextReport:
                 f"  stepped {phase.stepped} instructions ({rate:.0f}/s), run over {phase.run_over} "
                 f"in loops stepped before (exact: QEMU's count): {phase.reason or 'failed'}"
             )
+            still = [
+                c.rule for c in variant.checks if c.kind == "reached" and c.status == NOT_JUDGED
+            ]
+            if still and phase.error:
+                self.line(f"  {self.style('yellow', 'open')} (not judged): {', '.join(still)}")
         if phase.error:
             what = "could not judge" if phase.code == Exit.NO_JUDGEMENT else "time bound"
             self.line(f"  {self.style('red', what)}: {phase.error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,16 @@ class Phase:
         return data
 
 
+def worst_of(ends: Collection[object], checks: list[Check]) -> int:
+    """The exit code of phases' ends and checks: 3 of a phase first, then the checks, then 124."""
+    if Exit.NO_JUDGEMENT in ends:
+        return Exit.NO_JUDGEMENT
+    judged = exit_code(checks)
+    if judged == Exit.BROKEN:
+        return judged
+    return Exit.TIME_BOUND if Exit.TIME_BOUND in ends else judged
+
+
 @dataclass
 class VariantResult:
     """Everything of one variant."""
@@ -55,13 +66,7 @@ class VariantResult:
 
     def code(self) -> int:
         """The variant's exit code: a dead tool first, then broken rules, then the time bound."""
-        errors = [phase.code for phase in self.phases if phase.code]
-        if Exit.NO_JUDGEMENT in errors:
-            return Exit.NO_JUDGEMENT
-        judged = exit_code(self.checks)
-        if judged == Exit.BROKEN:
-            return judged
-        return Exit.TIME_BOUND if Exit.TIME_BOUND in errors else judged
+        return worst_of({phase.code for phase in self.phases}, self.checks)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -88,6 +93,7 @@ class RunResult:
     tools: dict[str, str]
     variants: list[VariantResult] = field(default_factory=list)
     waived: list[dict[str, str]] = field(default_factory=list)
+    rules: dict[str, str] = field(default_factory=dict)  # file and sha256: packs, register table
 
     def checks(self) -> list[Check]:
         """Every check of every variant."""

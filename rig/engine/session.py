@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import shlex
 import shutil
 import sys
@@ -17,9 +19,9 @@ from .errors import CannotJudge, PackError, RigError, UsageError
 from .freerun import FreeRun, judge_log
 from .image import Image
 from .lint import lint
-from .pack import Pack
+from .pack import Pack, group_of
 from .paths import REGISTERS, RULES, compiled, default_elf, need_compiled, pack_path
-from .process import find_tool, tool_version
+from .process import find_tool, known_cpus, tool_version
 from .qemu import Machine, machine_for
 from .registers import Table
 from .report_text import TextReport
@@ -34,6 +36,7 @@ class Inputs:
     pack: Pack
     image: Image
     table: Table
+    rules: dict[str, str]  # file and sha256, for the record
 
     @property
     def elf(self) -> Path:
@@ -51,7 +54,41 @@ def load_inputs(pack_name: str, elf_name: str | None) -> Inputs:
     findings = lint(pack, elf, table)
     if findings:
         raise PackError(findings)
-    return Inputs(pack, Image(elf, pack.aliases()), table)
+    files = [Path(reader.file) for reader in pack.readers] + [REGISTERS]
+    rules = {str(f.resolve()): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    return Inputs(pack, Image(elf, pack.aliases()), table, rules)
+
+
+def prepare_outputs(*names: str | None) -> None:
+    """Check that the reports can be written, before anything is started, and take old ones away:
+    a run that fails must not leave the report of another one."""
+    for name in names:
+        if name is None:
+            continue
+        if not name:
+            raise UsageError("--json or --junit is empty; give a file name")
+        path = Path(name)
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{name}: cannot write the report: not a regular file")
+        if not path.parent.is_dir():
+            raise UsageError(f"{name}: cannot write the report: no directory {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise UsageError(f"{name}: cannot write the report: {path.parent} is not writable")
+        path.unlink(missing_ok=True)
+
+
+def groups_of(pack: Pack, command: str) -> list[str]:
+    """The groups that a command's checks can be of."""
+    groups: list[str] = []
+    if command in ("run", "step") and pack.items("checkpoints"):
+        groups += pack.groups()
+        groups += [r.get("group", group_of(pack, r["to"])) for r in pack.items("transitions")]
+        groups += [rule.get("group", "invariants") for rule in pack.items("invariants")]
+    if command == "run":
+        groups += ["markers"] * bool(pack.items("markers")) + ["end"]
+    if command in ("run", "faults") and pack.data.get("faults"):
+        groups.append("faults")
+    return list(dict.fromkeys(groups))
 
 
 class RunDir:
@@ -100,6 +137,11 @@ def judge(args: argparse.Namespace, report: TextReport) -> int:
     """run, step and faults; returns the exit code."""
     inputs = load_inputs(args.pack, args.elf)
     report.reopen = reopen_command(args, inputs)
+    known = groups_of(inputs.pack, args.command)
+    if args.group is not None and args.group not in known:
+        raise UsageError(
+            f"no group {args.group!r} in rig {args.command}; it has: {', '.join(known)}"
+        )
     machines = [
         machine_for(inputs.pack, name, args.cpu, args.memory)
         for name in args.variant or inputs.pack.variants()
@@ -110,29 +152,50 @@ def judge(args: argparse.Namespace, report: TextReport) -> int:
         elf={"path": str(inputs.elf), "build_id": inputs.image.elf.build_id},
         tools=_tools(args.command),
         waived=[dict(waiver) for waiver in inputs.pack.items("waive")],
+        rules=inputs.rules,
     )
+    _check_cpu(args.cpu)
     run_dir = RunDir(args.run_dir)
-    keep = True
+    keep, kept = False, ""
     try:
         for machine in machines:
             result = VariantResult(machine, run_dir=str(run_dir.path))
             run.variants.append(result)
             report.heading(result, inputs.pack.guest)
             _variant(args, inputs, machine, result, run_dir, report)
-        keep = run.code() != 0
-        if args.group:
+        if args.group is not None:
             _only_group(run, args.group)
+        keep = run.code() != 0
+        kept = str(run_dir.path) if keep or args.run_dir else ""
+        report.summary(run, kept)
+        _write_reports(args, run)
     except RigError:
-        keep = False
+        raise
+    except Exception:
+        # The report could not be shown: what is red is kept, and named where it still can be.
+        keep = any(check.failed for check in run.checks())
+        if keep and sys.stderr is not None:
+            print(f"rig: run directory kept: {run_dir.path}", file=sys.stderr)
         raise
     finally:
-        kept = run_dir.finish(keep)
-    report.summary(run, kept)
+        run_dir.finish(keep)
+    return run.code()
+
+
+def _write_reports(args: argparse.Namespace, run: RunResult) -> None:
     if args.json:
         report_json.write(run, Path(args.json))
     if args.junit:
         report_junit.write(run, Path(args.junit))
-    return run.code()
+
+
+def _check_cpu(cpu: str | None) -> None:
+    """Refuse a CPU that QEMU does not have, once, instead of in each phase."""
+    if cpu is None:
+        return
+    known = known_cpus(find_tool("qemu-system-aarch64", "RIG_QEMU"))
+    if known and cpu.split(",", maxsplit=1)[0] not in known:
+        raise UsageError(f"QEMU has no -cpu {cpu!r}; see qemu-system-aarch64 -cpu help")
 
 
 def _tools(command: str) -> dict[str, str]:
@@ -179,9 +242,6 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
 
 def _only_group(run: RunResult, group: str) -> None:
     """Keep the checks of one group; a group without checks leaves nothing judged."""
-    known = {check.group for check in run.checks()}
-    if group not in known:
-        raise UsageError(f"no group {group!r} in this run; it has: {', '.join(sorted(known))}")
     for variant in run.variants:
         variant.checks = [check for check in variant.checks if check.group == group]
 
@@ -217,13 +277,11 @@ def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
         {"path": str(inputs.elf), "build_id": inputs.image.elf.build_id},
         {"python": sys.version.split()[0]},
         [result],
+        rules=inputs.rules,
     )
     for check in result.checks:
         if check.status != "pass":
             report.check(check)
     report.summary(run, kept)
-    if args.json:
-        report_json.write(run, Path(args.json))
-    if args.junit:
-        report_junit.write(run, Path(args.junit))
+    _write_reports(args, run)
     return run.code()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .checks import NOT_JUDGED, Check
+from .checks import FAIL, NOT_JUDGED, Check, Where
 from .errors import CannotJudge, Exit, TimeBound, UsageError
 from .events import read_events
-from .freerun import died
+from .freerun import START_S, died, ended_by_guest
 from .hang import where_is
 from .image import Image
 from .pack import Pack, group_of
@@ -24,7 +24,8 @@ from .registers import Table
 from .results import Phase, VariantResult
 
 Show = Callable[[dict[str, Any]], None]
-_START_S = 20.0
+_SETTLE_S = 2.0
+NEVER_REACHED = "checkpoint never reached"
 
 
 def for_variant(rules: list[dict[str, Any]], variant: str) -> list[dict[str, Any]]:
@@ -109,6 +110,7 @@ class Stepping:
                 self._run(result, phase, children, started + self.timeout)
         except CannotJudge as error:
             phase.error, phase.code = str(error), Exit.NO_JUDGEMENT
+            self._open(result, phase, None)
         phase.seconds = phase.seconds or time.monotonic() - started
 
     def _run(
@@ -128,15 +130,16 @@ class Stepping:
             return
         finally:
             os.close(read_fd)
-        status = gdb.wait(_START_S)
+        status = gdb.wait(START_S)
         if phase.reason.startswith("guest-ended"):
-            end = qemu.wait(_START_S)
-            if end != 0:
+            end = qemu.wait(START_S)
+            # That it was the guest, the engine knows from QEMU's SHUTDOWN event.
+            if not ended_by_guest(qemu, end, None):
                 raise CannotJudge(died(qemu, end))
         if status != 0 or not phase.reason:
-            if qemu.poll() not in (None, 0):
-                raise CannotJudge(died(qemu, qemu.poll()))
-            raise CannotJudge(died(gdb, status))
+            end = None if status is not None and status < 0 else qemu.wait(_SETTLE_S)
+            outside = end is not None and not ended_by_guest(qemu, end, None)
+            raise CannotJudge(died(qemu, end) if outside else died(gdb, status))
 
     def _take(self, event: dict[str, Any], result: VariantResult, phase: Phase) -> None:
         self.show(event)
@@ -155,6 +158,13 @@ class Stepping:
         place = where.text() if where else "an unknown place (QEMU does not answer)"
         phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
         phase.error = f"stepping did not end within {self.timeout:g} s: the guest is at {place}"
+        self._open(result, phase, where)
+
+    def _open(self, result: VariantResult, phase: Phase, where: Where | None) -> None:
+        """What was not reached when stepping was cut short is open, not broken."""
+        for check in result.checks:
+            if check.kind == "reached" and check.status == FAIL and check.text == NEVER_REACHED:
+                check.status, check.actual, check.history = NOT_JUDGED, phase.error, []
         seen = {check.rule for check in result.checks if check.kind == "reached"}
         for rule in self.job["checkpoints"]:
             if rule["id"] not in seen:
@@ -165,7 +175,7 @@ class Stepping:
                         kind="reached",
                         group=rule.get("group", rule["id"]),
                         status=NOT_JUDGED,
-                        text="checkpoint never reached",
+                        text=NEVER_REACHED,
                         why=rule["why"],
                         spec=rule.get("spec", ""),
                         actual=phase.error,
@@ -181,13 +191,13 @@ def start_stopped(children: Children, machine: Machine, image: Image, run_dir: P
         find_tool("qemu-system-aarch64", "RIG_QEMU"), machine, Path(image.elf.path), True
     )
     qemu = children.start("qemu", command, run_dir)
-    deadline = time.monotonic() + _START_S
+    deadline = time.monotonic() + START_S
     sockets = [run_dir / name for name in (GDB_SOCKET, QMP_DRIVER, QMP_ENGINE)]
     while not all(socket.exists() for socket in sockets):
         if qemu.wait(0.01) is not None:
             raise CannotJudge(died(qemu, qemu.poll()))
         if time.monotonic() > deadline:
-            raise CannotJudge(f"QEMU opened no gdb socket within {_START_S:g} s")
+            raise CannotJudge(f"QEMU opened no gdb socket within {START_S:g} s")
     return qemu
 
 

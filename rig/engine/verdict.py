@@ -5,19 +5,23 @@ So ctest can have a test for each checkpoint group without stepping the guest ag
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from . import elf as elf_file
-from .checks import Check, exit_code, tally
-from .errors import CannotJudge, Exit
+from .checks import Check, tally
+from .errors import CannotJudge
 from .report_json import SCHEMA
 from .report_text import TextReport
+from .results import worst_of
 
 
 def read_run(path: Path) -> dict[str, Any]:
     """A recorded run; anything else is 3, as no judgement is possible."""
+    if path.exists() and not path.is_file():
+        raise CannotJudge(f"{path}: not a record of a run: not a regular file")
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -31,9 +35,36 @@ def read_run(path: Path) -> dict[str, Any]:
     return run
 
 
+def _same_rules(path: Path, run: dict[str, Any]) -> None:
+    """Refuse a record of rules that have changed since."""
+    for name, digest in run["rules"].items():
+        try:
+            now = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise CannotJudge(
+                f"{path}: recorded with {name}, which cannot be read now ({error.strerror}); "
+                "run the rig again"
+            ) from None
+        if now != digest:
+            raise CannotJudge(f"{path}: {name} has changed since this record; run the rig again")
+
+
 def verdict(path: Path, group: str, elf: str | None, report: TextReport) -> int:
-    """Print the group's checks; the exit code is theirs."""
+    """Print the group's checks; the exit code is theirs, and never better than the run's phases."""
     run = read_run(path)
+    try:
+        return _verdict(run, path, group, elf, report)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CannotJudge(
+            f"{path}: damaged record, or of another version of the rig "
+            f"({type(error).__name__}: {error}); run `rig run --json` again"
+        ) from None
+
+
+def _verdict(
+    run: dict[str, Any], path: Path, group: str, elf: str | None, report: TextReport
+) -> int:
+    _same_rules(path, run)
     if elf is not None:
         now = elf_file.load(Path(elf)).build_id
         if not now or now != run["elf"]["build_id"]:
@@ -67,9 +98,5 @@ def verdict(path: Path, group: str, elf: str | None, report: TextReport) -> int:
     report.line(
         f"group {group}: {len(checks)} checks, {counts['pass']} held, {counts['fail']} broken"
     )
-    code = exit_code(checks)
-    if code == Exit.HELD and any(
-        p.get("error_code") == 3 for v in run["variants"] for p in v["phases"]
-    ):
-        return Exit.NO_JUDGEMENT
-    return code
+    ends = {phase.get("error_code") for variant in run["variants"] for phase in variant["phases"]}
+    return worst_of(ends, checks)

@@ -119,12 +119,12 @@ class Checkpoints:
         if size == self._serial_size:
             return []
         self._serial_size = size
-        with open(self.serial, encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        with open(self.serial, encoding="utf-8", errors="replace", newline="") as file:
+            lines = [line.rstrip("\r") for line in file.read().split("\n")[:-1]]  # whole ones
         return [
             item
             for item in self.items
-            if "marker" in item.rule and not item.fired and item.rule["marker"] in text
+            if "marker" in item.rule and not item.fired and item.rule["marker"] in lines
         ]
 
     # --- judging ----------------------------------------------------------------------------------

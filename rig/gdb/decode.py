@@ -16,6 +16,9 @@ from engine.registers import Table
 
 _SIGN26, _SIGN19, _SIGN14 = 1 << 25, 1 << 18, 1 << 13
 _DC_CRM = (3, 4, 6, 10, 11, 12, 13, 14)  # data-cache operations by CRm, CRn = 7
+# DDI 0487, C6.2 "MSR (immediate)" by (op1, op2), and the registers that are views of PSTATE.
+_PSTATE_IMMEDIATES = {(0, 4): "PAN", (0, 5): "SPSEL", (3, 6): "DAIF", (3, 7): "DAIF"}
+_PSTATE_REGISTERS = {0xD5184200: "SPSEL", 0xD5184260: "PAN", 0xD51B4220: "DAIF"}
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Insn:
     text: str
     writes: str = ""  # system register written by MSR (register)
     writes_from: int = 31  # the general register that holds the value, 31 is zero
+    writes_pstate: str = ""  # field of PSTATE written by MSR, with the same value or another
     branch: str = ""  # "", direct, conditional, call, indirect-call, return, indirect
     target: int = 0
     changes_state: bool = False  # more than general registers, flags and memory
@@ -117,11 +121,13 @@ class Decoder:
     def _system(self, insn: Insn, opcode: int) -> None:
         if opcode & 0xFFF00000 == 0xD5100000:
             insn.writes, insn.writes_from = self._register(opcode), opcode & 31
+            insn.writes_pstate = _PSTATE_REGISTERS.get(opcode & ~31, "")
             insn.changes_state = insn.drops_code = True
         elif opcode & 0xFFF80000 == 0xD5080000:  # SYS: cache, TLB and address operations
             data_cache = opcode >> 12 & 15 == 7 and opcode >> 8 & 15 in _DC_CRM
             insn.changes_state = insn.drops_code = not data_cache
         elif opcode & 0xFFF8F01F == 0xD500401F:  # MSR (immediate)
+            insn.writes_pstate = _PSTATE_IMMEDIATES.get((opcode >> 16 & 7, opcode >> 5 & 7), "")
             insn.changes_state = True
         elif opcode & 0xFFFFF01F == 0xD503301F:  # barriers
             insn.changes_state = True

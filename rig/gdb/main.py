@@ -5,6 +5,7 @@ Runs the job and leaves; with `interactive` the person gets gdb's prompt at the 
 
 import json
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -19,18 +20,23 @@ from stepper import Stepper  # noqa: E402
 from target import GuestEnded, Target, TargetError, gdb  # noqa: E402
 
 
+def _quoted(path: object) -> str:
+    """A file name as one word of a gdb command."""
+    return re.sub(r"([\s\"'\\])", r"\\\1", str(path))
+
+
 def _load_symbols(job: dict[str, object]) -> None:
     """The ELF at its link addresses, and once more at each alias."""
     elf = job["elf"]
     assert isinstance(elf, dict)
     gdb.execute("set confirm off")
-    gdb.execute(f"file {elf['path']}", to_string=True)
+    gdb.execute(f"file {_quoted(elf['path'])}", to_string=True)
     if job.get("interactive"):
         aliases = job["aliases"]
         assert isinstance(aliases, list)
         for _start, _size, by in aliases:
             offset = (1 << 64) - by
-            gdb.execute(f"add-symbol-file {elf['path']} -o {offset:#x}", to_string=True)
+            gdb.execute(f"add-symbol-file {_quoted(elf['path'])} -o {offset:#x}", to_string=True)
 
 
 def _run() -> int:

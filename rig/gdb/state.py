@@ -39,7 +39,8 @@ class LiveState:
         self._shadow: dict[str, int] = {}  # written values of registers the stub does not offer
         self._walks: LiveWalks | None = None
         self.regs: tuple[int, ...] = target.core()
-        self.writes: dict[str, list[Write]] = {}  # since the last snapshot
+        # Since the last snapshot; PSTATE.FIELD for an MSR to a field, whatever the value.
+        self.writes: dict[str, list[Write]] = {}
 
     # --- moving on --------------------------------------------------------------------------------
 
@@ -57,7 +58,9 @@ class LiveState:
         if (before[PSTATE] ^ self.regs[PSTATE]) & PSTATE_WATCHED:
             self._book("PSTATE", insn)
         name = insn.writes
-        if name:
+        if insn.writes_pstate:
+            self._book(f"PSTATE.{insn.writes_pstate}", insn)
+        elif name:
             self._book(name, insn)
             self._steady.pop(name, None)
             if self._names.get(name) is None:

@@ -91,12 +91,23 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
                 insn = self._one(insn)
                 if self.recorder.stepped % _PROGRESS_STEPS == 0:
                     self._progress(started)
-        except GuestEnded:
+        except GuestEnded as error:
+            if not self._guest_did_it(error):
+                raise  # QEMU was ended from outside: what is open stays open
             reason = "guest-ended"
         if self._broken_stop:
             reason = f"rule {self._broken_stop}"
+        elif self._stop.checkpoint in self._fired:
+            reason = f"stopped at checkpoint {self._stop.checkpoint}"
+        elif reason != "guest-ended" and self._stop.reached([], self.recorder.executed):
+            reason = f"stopped after {self.recorder.executed} instructions"
         self._finish(insn, reason, time.monotonic() - started)
         return reason
+
+    def _guest_did_it(self, error: GuestEnded) -> bool:
+        """Did the guest end the run? QEMU's SHUTDOWN event says so; a plain exit sends none."""
+        data = self._qmp.shutdown()
+        return error.exited if data is None else bool(data.get("guest"))
 
     def _finished(self) -> bool:
         return (

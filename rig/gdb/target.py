@@ -23,7 +23,12 @@ _CHUNK = 1024
 
 
 class GuestEnded(Exception):
-    """The connection to QEMU closed: the guest powered off, or QEMU died."""
+    """The connection to QEMU closed: the guest powered off, or QEMU died. `exited`: QEMU said so
+    itself with status 0; a killed QEMU cannot."""
+
+    def __init__(self, text: str, exited: bool = False) -> None:
+        super().__init__(text)
+        self.exited = exited
 
 
 class TargetError(Exception):
@@ -69,7 +74,7 @@ class Target:
 
     def _stopped(self, answer: str) -> None:
         if answer[:1] in ("W", "X"):
-            raise GuestEnded(f"QEMU ended ({answer})")
+            raise GuestEnded(f"QEMU ended ({answer})", answer.startswith("W00"))
         if answer[:1] not in ("T", "S"):
             raise TargetError(f"unexpected answer to a step: {answer!r}")
 

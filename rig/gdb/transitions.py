@@ -65,7 +65,9 @@ class Transitions:
         check = self._check(item, name, rule)
         check.where = self._recorder.where(state.pc)
         changes = self._changes(old, new, writes)
-        problems = self._missing(rule, changes, new) + self._surplus(rule, changes, writes)
+        unwritten, unknown = self._unwritten(rule, state, writes)
+        problems = self._missing(rule, changes, new) + unwritten
+        problems += self._surplus(rule, changes, writes)
         if problems:
             check.status = FAIL
             check.expected = self._wanted(rule)
@@ -76,6 +78,7 @@ class Transitions:
             for text in (rule or {}).get("changes") or []
             if change_name(text)[0] not in new
         ]
+        absent += unknown
         if absent and not problems:
             check.status = ERROR
             check.actual = f"{', '.join(absent)}: not offered by QEMU's gdb stub on this CPU"
@@ -149,11 +152,33 @@ class Transitions:
                 problems.append(f"{text} did not change: {name} is still {shown}")
         return problems
 
+    @staticmethod
+    def _unwritten(
+        rule: dict[str, Any] | None, state: LiveState, writes: dict[str, list[Write]]
+    ) -> tuple[list[str], list[str]]:
+        """Registers that no instruction wrote; and those of them that cannot be read either, so
+        that this CPU may not have them."""
+        problems, unknown = [], []
+        for text in (rule or {}).get("writes") or []:
+            name, field = change_name(text)
+            if (f"{name}.{field}" if field else name) in writes:
+                continue
+            if name != "PSTATE" and not state.offers(name):
+                unknown.append(name)
+                continue
+            held = "" if field else f": {state.register(name):#x}"
+            problems.append(
+                f"{text}: no instruction wrote it; it holds its reset value, or the loader's{held}"
+            )
+        return problems, unknown
+
     def _surplus(
         self, rule: dict[str, Any] | None, changes: list[_Change], writes: dict[str, list[Write]]
     ) -> list[str]:
         allowed = [
-            change_name(n) for key in ("changes", "may") for n in (rule or {}).get(key) or []
+            change_name(name)
+            for key in ("changes", "may", "writes")
+            for name in (rule or {}).get(key) or []
         ]
         problems = []
         for change in changes:
@@ -161,7 +186,7 @@ class Transitions:
             if extra:
                 names = ", ".join(f"{change.register}.{f}" for f in extra).replace(".[", "[")
                 problems.append(f"{names} changed too{self._writers(change.register, writes)}")
-        unknown = [n for n in writes if n not in self._table]
+        unknown = [n for n in writes if n.partition(".")[0] not in self._table]
         for name in unknown:
             if not self._allowed_raw(name, allowed):
                 by = self._writers(name, writes)
@@ -194,14 +219,20 @@ class Transitions:
     def _wanted(rule: dict[str, Any] | None) -> str:
         changes = (rule or {}).get("changes") or []
         may = (rule or {}).get("may") or []
+        written = (rule or {}).get("writes") or []
         text = ", ".join(changes) + " to change" if changes else "no control register to change"
         if may:
             text += f" ({', '.join(may)} may)"
-        return text + (" and nothing else" if changes else "")
+        if written:
+            text += f", an instruction to write each of {', '.join(written)},"
+        return text + (" and nothing else" if changes or written else "")
 
     def _check(self, item: Checkpoint, before: str, rule: dict[str, Any] | None) -> Check:
         changed = ", ".join((rule or {}).get("changes") or [])
+        written = ", ".join((rule or {}).get("writes") or [])
         what = f"{changed} changed, nothing else did" if changed else "nothing changed"
+        if written:
+            what = f"{written} written{f', {changed} changed' if changed else ''}, nothing else"
         return Check(
             id=rule["id"] if rule else f"{before}->{item.id}",
             rule=rule["id"] if rule else f"{before}->{item.id}",

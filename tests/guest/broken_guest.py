@@ -37,11 +37,13 @@ def load(name: str) -> dict[str, Any]:
     if name not in entries:
         raise ListError(f"broken.yaml has no entry {name}; it has {', '.join(entries)}")
     entry: dict[str, Any] = entries[name]
-    known = {"why", "edits", "build", "first", "red", "says", "console", "variants", "timeout"}
+    known = {"why", "edits", "build", "first", "red", "says", "console"}
+    known |= {"variants", "exit", "timeout"}
     unknown = set(entry) - known
     if unknown or not entry.get("edits") or not entry.get("why"):
         raise ListError(f"{name}: why and edits are needed; unknown keys: {sorted(unknown)}")
-    if entry.get("build") != "red" and entry.get("first") not in entry.get("red", []):
+    judged = entry.get("build") != "red" and "exit" not in entry
+    if judged and entry.get("first") not in entry.get("red", []):
         raise ListError(f"{name}: names no rule that must turn red first, or not in red")
     return entry
 
@@ -103,17 +105,18 @@ def judge_run(entry: dict[str, Any], elf: Path, work: Path, tools: Path) -> list
     output = done.stdout + done.stderr
     print(output)
     complaints = []
-    if done.returncode != 1:
-        complaints.append(f"the rig's exit code is {done.returncode}, not 1")
+    code = entry.get("exit", 1)
+    if done.returncode != code:
+        complaints.append(f"the rig's exit code is {done.returncode}, not {code}")
     if not report_path.exists():
         return [*complaints, "the rig wrote no report"]
     report = json.loads(report_path.read_text(encoding="utf-8"))
     first = report["first_failed"]["rule"] if report["first_failed"] else None
-    if first != entry["first"]:
-        complaints.append(f"the first broken rule is {first}, expected {entry['first']}")
+    if first != entry.get("first"):
+        complaints.append(f"the first broken rule is {first}, expected {entry.get('first')}")
     red = {rule["id"] for rule in report["broken"]}
-    if red != set(entry["red"]):
-        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(entry['red'])}")
+    if red != set(entry.get("red", [])):
+        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(entry.get('red', []))}")
     consoles = [path.read_text(errors="replace") for path in run_dir.rglob("serial.txt")]
     if entry.get("console") and not consoles:
         complaints.append("the run kept no console")

@@ -55,6 +55,8 @@ END_FUNCTION(boot_from_el1)
  */
 FUNCTION(boot_from_el2)
     mov     ENTRY_EL, #2
+    mrs     x9, sctlr_el2
+    tbnz    x9, #SCTLR_EL2_M_SHIFT, boot_halt_mmu_already_on
     load_constant x9, HCR_EL2_VALUE
     msr     hcr_el2, x9
     isb                                 /* for: E2H decides what the registers below mean */
@@ -127,11 +129,11 @@ FUNCTION(boot_c_environment)
     b.hs    2f
     stp     xzr, xzr, [x9], #16
     b       1b
-2:  load_here x9, vectors
+2:  load_here x20, boot_status
+    str     ENTRY_EL, [x20, #BOOT_STATUS_ENTRY_EL] /* first: a report ends by its PSCI conduit */
+    load_here x9, vectors
     msr     vbar_el1, x9
     isb                                 /* for: any exception from here on, and CPACR_EL1 */
-    load_here x20, boot_status
-    str     ENTRY_EL, [x20, #BOOT_STATUS_ENTRY_EL]
     mov     w9, #2
     str     w9, [x20, #BOOT_STATUS_STEP]
     mov     x29, xzr                    /* end of every backtrace */
@@ -142,13 +144,12 @@ END_FUNCTION(boot_c_environment)
 
 /*
  * Halts that cannot print: the machine is not in a state we know. Each has its own name, so that a
- * debugger shows the reason, and records its code.
+ * debugger shows the reason, and leaves its code in x0. Nothing is stored: under somebody else's map
+ * a store could fault, and the halt would lose its name.
  */
     .macro halt_by_name name, code
 FUNCTION(\name)
-    load_here x9, boot_status
-    mov     w10, #\code
-    str     w10, [x9, #BOOT_STATUS_HALT]
+    mov     x0, #\code
 1:  wfi
     b       1b
 END_FUNCTION(\name)

@@ -21,6 +21,16 @@ static void print_registers(const struct trap_frame *frame, uint64_t sp)
     kprintf("\n  sp  %016lx  sp_el0 %016lx\n", sp, frame->sp_el0);
 }
 
+/* What is wrong with a stack pointer that the vectors refused. */
+static const char *stack_state_text(uint64_t sp)
+{
+    if (stack_guard_holds(sp)) {
+        return "kernel stack overrun into its guard page";
+    }
+    return sp % 16 == 0 && stack_holds(sp) ? "kernel stack all but used up"
+                                           : "SP is no kernel stack";
+}
+
 static void print_cause(uint64_t vector, uint64_t sp)
 {
     unsigned number = (unsigned)vector % VECTOR_BAD_STACK;
@@ -28,9 +38,7 @@ static void print_cause(uint64_t vector, uint64_t sp)
     kprintf("\ntyrne: fatal exception: %s, %s\n", kind_names[number % 4], source_names[number / 4]);
     if (vector >= VECTOR_BAD_STACK) {
         kprintf("  %s: sp = 0x%lx; this report is printed from the emergency stack\n",
-                stack_guard_holds(sp) ? "kernel stack overrun into its guard page"
-                                      : "SP is no kernel stack",
-                sp);
+                stack_state_text(sp), sp);
     }
     /* Only a synchronous exception and an SError have a syndrome (DDI 0487, ESR_EL1). */
     if (number % 4 == 0 || number % 4 == 3) {

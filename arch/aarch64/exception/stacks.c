@@ -33,6 +33,11 @@ bool stack_guard_holds(uint64_t sp)
     return in_guard(sp) || in_guard(sp - TRAP_FRAME_SIZE);
 }
 
+bool stack_holds(uint64_t sp)
+{
+    return in_region(region_offset(sp - 1)) && !in_guard(sp - 1);
+}
+
 /* True if the 16-byte frame record at `address` can be read. */
 static bool record_readable(uint64_t address)
 {
@@ -59,6 +64,7 @@ void stack_backtrace_from(uint64_t pc, uint64_t frame_pointer)
 
 void hal_backtrace(void)
 {
-    stack_backtrace_from((uint64_t)(uintptr_t)__builtin_return_address(0),
-                         (uint64_t)(uintptr_t)__builtin_frame_address(0));
+    const uint64_t *own_record = __builtin_frame_address(0);
+
+    stack_backtrace_from(own_record[1], own_record[0]);
 }

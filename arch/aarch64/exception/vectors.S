@@ -11,8 +11,9 @@
 #define STACKS_SIZE (KERNEL_STACK_SLOTS * KERNEL_STACK_SLOT_SIZE)
 
 /*
- * One entry. Before anything is stored, SP must prove to be a kernel stack with room for the frame:
- * a store through a bad SP would fault right back into this vector, for ever.
+ * One entry. Before anything is stored, SP must prove to be a kernel stack with room for the frame and
+ * for the code that reports it: a store through a bad SP would fault right back into this vector, for
+ * ever, and a report that runs out of stack loses what it had to say.
  *
  * x0 waits in TPIDR_EL1 (the vectors' scratch register), x1 in SP itself, which is not used for
  * memory meanwhile.
@@ -24,14 +25,16 @@
     mov     sp, x1
     load_here x1, __kernel_stacks_start
     sub     x1, x0, x1
-    sub     x1, x1, #TRAP_FRAME_SIZE    /* where the frame would start, from the region's start */
+    sub     x1, x1, #16                 /* the first push, from the region's start */
     cmp     x1, #STACKS_SIZE
     b.hs    1f                          /* outside the region (also: below it, wrapped) */
     tst     x1, #0xf
     b.ne    1f                          /* not 16-byte aligned: SP alignment fault */
     and     x1, x1, #(KERNEL_STACK_SLOT_SIZE - 1)
-    cmp     x1, #KERNEL_STACK_GUARD_SIZE
+    subs    x1, x1, #KERNEL_STACK_GUARD_SIZE
     b.lo    1f                          /* in a guard page */
+    cmp     x1, #(VECTOR_STACK_NEED - 16)
+    b.lo    1f                          /* not enough left of this stack */
     mov     x1, sp
     mov     sp, x0
     mrs     x0, tpidr_el1
@@ -77,12 +80,11 @@ END_FUNCTION(vectors)
 FUNCTION(vector_on_emergency_stack)
     msr     tpidr_el0, x1               /* this path never returns to EL0 */
     mov     sp, x0
-    mrs     x0, tpidrro_el0
-    load_here x1, __emergency_stack_slot
-    sub     x0, x0, x1
-    mov     x1, #KERNEL_STACK_SLOT_SIZE
-    cmp     x0, x1
-    b.ls    vector_halt_emergency_stack /* already on it: printing failed, give up by name */
+    load_here x0, boot_status
+    ldr     w1, [x0, #BOOT_STATUS_EMERGENCY]
+    cbnz    w1, vector_halt_emergency_stack /* printing from it failed: give up by name */
+    mov     w1, #1
+    str     w1, [x0, #BOOT_STATUS_EMERGENCY]
     mov     x0, sp
     load_here x1, __emergency_stack_top
     mov     sp, x1
@@ -124,9 +126,7 @@ END_FUNCTION(vector_save_and_die)
 
 /* The emergency stack is used up or bad: no stack is left to print from. */
 FUNCTION(vector_halt_emergency_stack)
-    load_here x9, boot_status
-    mov     w10, #BOOT_HALT_EMERGENCY_STACK
-    str     w10, [x9, #BOOT_STATUS_HALT]
+    mov     x0, #BOOT_HALT_EMERGENCY_STACK
 1:  wfi
     b       1b
 END_FUNCTION(vector_halt_emergency_stack)

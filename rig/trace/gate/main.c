@@ -87,7 +87,7 @@ static enum exit_code write_reports(const struct run *run, const struct tally *b
     }
     if (run->options.json != NULL &&
         !report_json(&report, run->options.json, error, sizeof(error))) {
-        return say(EXIT_NOT_JUDGED, error);
+        return say(EXIT_USAGE, error);
     }
     return run->judgement.exit_code;
 }

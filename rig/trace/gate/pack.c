@@ -50,6 +50,42 @@ static void parse_image(struct pack *pack, struct yaml_reader *reader, const yam
     }
 }
 
+/* A pack that lists its variants knows which names make sense; a missing or a misspelt one would
+ * silently take rules out. */
+static void check_variant(const struct pack *pack, struct yaml_reader *reader,
+                          const yaml_node_t *root, const char *variant)
+{
+    const yaml_node_t *list = yaml_find(reader, root, "variants");
+    if (list == NULL || list->type != YAML_MAPPING_NODE ||
+        (variant == NULL && !pack->variants_used)) {
+        return;
+    }
+    char names[256] = "";
+    size_t length = 0;
+    for (const yaml_node_pair_t *pair = list->data.mapping.pairs.start;
+         pair < list->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(&reader->document, pair->key);
+        const char *name = yaml_text(reader, key, "variants");
+        if (variant != NULL && strcmp(name, variant) == 0) {
+            return;
+        }
+        if (length < sizeof(names)) {
+            length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+                                       length == 0 ? "" : ", ", name);
+        }
+    }
+    if (length == 0) {
+        return;
+    }
+    if (variant != NULL) {
+        yaml_fail(reader, list, "variants", "no variant '%.40s'; the pack has: %s", variant, names);
+    } else {
+        yaml_fail(reader, list, "variants",
+                  "some rules are for named variants; say which was run, --variant one of: %s",
+                  names);
+    }
+}
+
 static void parse_root(struct pack *pack, struct yaml_reader *reader, const char *variant)
 {
     const yaml_node_t *root = yaml_document_get_root_node(&reader->document);
@@ -68,6 +104,7 @@ static void parse_root(struct pack *pack, struct yaml_reader *reader, const char
     }
     parse_image(pack, reader, root);
     pack_parse_faults(pack, reader, faults, variant);
+    check_variant(pack, reader, root, variant);
 }
 
 bool pack_parse(struct pack *pack, const char *name, const char *text, size_t length,

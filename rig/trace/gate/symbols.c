@@ -106,10 +106,11 @@ static void link_entries(struct symbols *symbols)
 static bool read_symbols(struct symbols *symbols)
 {
     int count = dwfl_module_getsymtab(symbols->module);
-    symbols->entries = calloc(count > 0 ? (size_t)count : 1, sizeof(symbols->entries[0]));
-    if (symbols->entries == NULL) {
+    struct entry *entries = calloc(count > 0 ? (size_t)count : 1, sizeof(entries[0]));
+    if (entries == NULL) {
         return false;
     }
+    symbols->entries = entries;
     for (int i = 1; i < count; i++) {
         GElf_Sym symbol;
         GElf_Addr address = 0;
@@ -120,14 +121,14 @@ static bool read_symbols(struct symbols *symbols)
             GELF_ST_TYPE(symbol.st_info) > STT_FUNC) {
             continue;
         }
-        symbols->entries[symbols->count++] = (struct entry){
+        entries[symbols->count++] = (struct entry){
             .low = address,
             .high = address + symbol.st_size,
             .name = name,
             .section = section,
         };
     }
-    qsort(symbols->entries, symbols->count, sizeof(symbols->entries[0]), by_address);
+    qsort(entries, symbols->count, sizeof(entries[0]), by_address);
     link_entries(symbols);
     return true;
 }

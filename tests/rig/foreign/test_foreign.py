@@ -190,6 +190,36 @@ class Verdicts(RigTest):
         self.assertIn("fields that differ: M", text)
         self.assertRegex(text, r"reopen: \S*rig debug .*--at-count \d+")
 
+    def test_marker_is_a_whole_line(self) -> None:
+        """Part of a line is not the line, neither on the console nor for a checkpoint."""
+        pack = self.pack('"foreign: bye"]', '"foreign: by"]')
+        code, report, _ = self.report("run", "--pack", pack, "--elf", self.guest())
+        self.assertEqual((code, [r["kind"] for r in report["broken"]]), (1, ["marker"]))
+        pack = self.pack('marker: "foreign: mmu on"', 'marker: "foreign: mmu"')
+        code, report, _ = self.report("step", "--pack", pack, "--elf", self.guest())
+        self.assertEqual((code, [r["check"] for r in report["broken"]]), (1, ["printed"]))
+
+    def test_group_of_a_guest_broken_elsewhere(self) -> None:
+        """The group's verdict alone decides, also whether files are kept."""
+        kept = self.kept()
+        pack = self.pack('"foreign: bye"]', '"foreign: by"]')
+        done = self.rig("run", "--pack", pack, "--elf", self.guest(), "--group", "entry")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertNotIn("kept", done.stdout)
+        self.assertEqual(self.kept(), kept)
+
+    def test_record_of_other_rules(self) -> None:
+        """A record does not speak for a pack that has changed since."""
+        pack = self.pack("guest: foreign", "guest:  foreign")
+        code, _, text = self.report("run", "--pack", pack, "--elf", self.guest())
+        self.assertEqual(code, 0, text)
+        record = self.work / "report.json"
+        self.assertEqual(self.rig("verdict", record, "--group", "mmu").returncode, 0)
+        pack.write_text(pack.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+        done = self.rig("verdict", record, "--group", "mmu")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("has changed since this record", done.stderr)
+
     def test_marker_missing(self) -> None:
         """A console line that does not come is red in the free run."""
         pack = self.pack('"foreign: bye"]', '"foreign: hello"]')
@@ -236,12 +266,82 @@ class Inputs(RigTest):
         self.refuse("no group 'nothing'", *base, "--group", "nothing")
         self.refuse("cannot write", *base, "--json", self.work / "no" / "dir.json")
 
+    def test_wrong_options_start_nothing(self) -> None:
+        """What can be known before the run is said before it; no old report is left."""
+        base = ("run", "--pack", PACK, "--elf", self.guest())
+        no_qemu = {"RIG_QEMU": "/bin/false"}
+        taken = self.work / "taken.json"
+        taken.mkdir()
+        cases: list[tuple[str, tuple[str | Path, ...]]] = [
+            ("no group 'nothing'", ("--group", "nothing")),
+            ("cannot write", ("--json", self.work / "no" / "dir.json")),
+            ("cannot write", ("--junit", self.work / "no" / "dir.xml")),
+            ("not a regular file", ("--json", taken)),
+            ("--json or --junit is empty", ("--json", "")),
+        ]
+        for words, options in cases:
+            with self.subTest(words):
+                done = self.rig(*base, *options, **no_qemu)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(words, done.stderr)
+        old = self.work / "old.json"
+        old.write_text("{}", encoding="utf-8")
+        self.refuse("no pack|cannot read", "run", "--pack", "nothing", "--json", old)
+        self.assertFalse(old.exists())
+
+    def test_endless_files(self) -> None:
+        """A device is no ELF, no pack and no record."""
+        self.refuse("not a regular file", "step", "--pack", PACK, "--elf", "/dev/zero")
+        self.refuse("not a regular file", "lint", "/dev/zero", "--elf", self.guest())
+        self.refuse("not a regular file", "verdict", "/dev/zero", "--group", "x", code=3)
+
+    def test_path_with_spaces_and_quotes(self) -> None:
+        """Every tool gets the ELF's name as it is."""
+        elf = self.work / "a 'guest' \"of\" mine.elf"
+        shutil.copy(self.guest(), elf)
+        done = self.rig("run", "--pack", PACK, "--elf", elf)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("foreign.S:", done.stdout)
+        done = self.rig("debug", "--pack", PACK, "--elf", elf, "--at", "mmu-on", "--batch")
+        self.assertIn("stopped at checkpoint mmu-on", done.stdout, done.stderr)
+
     def test_lint_and_explain(self) -> None:
         """The good pack fits; a rule explains itself; an unknown id gets a hint."""
         self.assertEqual(self.rig("lint", PACK, "--elf", self.guest()).returncode, 0)
         done = self.rig("explain", "mmu-switched", "--pack", PACK)
         self.assertIn("one write turns it on", done.stdout)
         self.refuse("did you mean mmu-switched", "explain", "mmu-switchd", "--pack", PACK)
+
+
+class Streams(RigTest):
+    """Standard output that cannot be written: 3, one line of words, nothing left behind."""
+
+    def shell(self, tail: str) -> subprocess.CompletedProcess[str]:
+        """Run the rig with a shell's redirection behind it."""
+        command = f'"$0" step --pack "$1" --elf "$2" {tail}'
+        return subprocess.run(
+            ["bash", "-c", command, str(RIG), str(PACK), str(self.guest())],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BOUND_S,
+            env=self.environment(),
+        )
+
+    def test_unusable_standard_output(self) -> None:
+        """Closed, full, or a reader that goes away."""
+        kept = self.kept()
+        for tail, words in (
+            (">&-", "standard output is closed"),
+            (">/dev/full", "No space left"),
+            ("| head -1; exit ${PIPESTATUS[0]}", "broken pipe"),
+        ):
+            with self.subTest(tail):
+                done = self.shell(tail)
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn(words, done.stderr)
+                self.assertEqual((self.kept(), self.processes()), (kept, []))
 
 
 class Tools(RigTest):
@@ -286,50 +386,82 @@ class Tools(RigTest):
         self.assertIn("librigwalk.so is not built", done.stdout)
 
     def test_qemu_that_refuses(self) -> None:
-        """QEMU's own words are shown."""
-        done = self.rig("step", "--pack", PACK, "--elf", self.guest(), "--cpu", "no-such-cpu")
+        """QEMU's own words are shown; a CPU that it does not have is one complaint, no run."""
+        base = ("run", "--pack", PACK, "--elf", self.guest())
+        done = self.rig(*base, "--cpu", "cortex-a72,nonsense=1")
         self.assertEqual(done.returncode, 3)
-        self.assertIn("no-such-cpu", done.stdout + done.stderr)
+        self.assertIn("nonsense", done.stdout)
+        done = self.rig(*base, "--cpu", "no-such-cpu")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertEqual(done.stderr.count("no-such-cpu"), 1)
 
-    def kill_in_run(self, name: str) -> None:
-        """Kill one tool of a stepping run on an endless guest."""
+    def kill_in_run(self, name: str, signum: int, words: str, phase: str = "step") -> None:
+        """End one tool of a run on an endless guest: 3, nothing is broken, the rest is open."""
         guest = self.guest("HANG")
         pack = self.pack('marker: "foreign: mmu on"', "at: power_off")
-        run_dir = self.work / f"killed-{name}"
-        command = [str(RIG), "step", "--pack", str(pack), "--elf", str(guest)]
-        with self.start([*command, "--run-dir", str(run_dir)]) as rig:
-            victim = self.wait_for_child(run_dir, name)
-            os.kill(victim, signal.SIGKILL)
+        run_dir = self.work / f"killed-{name}-{signum}-{phase}"
+        record, junit = run_dir.with_suffix(".json"), run_dir.with_suffix(".xml")
+        command = "step" if phase == "step" else "run"
+        line = [str(RIG), command, "--pack", str(pack), "--elf", str(guest), "--timeout", "60"]
+        line += ["--json", str(record), "--junit", str(junit), "--run-dir", str(run_dir)]
+        with self.start(line) as rig:
+            os.kill(self.wait_for_child(run_dir, name, phase), signum)
+            if phase == "free-run":  # the stepping that follows has the same end
+                os.kill(self.wait_for_child(run_dir, name, "step"), signum)
             output, _ = rig.communicate(timeout=BOUND_S)
         self.assertEqual(rig.returncode, 3, output)
-        self.assertRegex(output, f"{name} died .signal 9")
+        self.assertRegex(output, words)
         self.assertNotIn("Traceback", output)
+        self.assertNotIn("FAIL", output)
         self.assertEqual(self.processes(), [])
+        report = json.loads(record.read_text(encoding="utf-8"))
+        self.assertEqual(
+            (report["exit_code"], report["broken"], report["first_failed"]), (3, [], None)
+        )
+        open_checks = [
+            check["rule"]
+            for check in report["variants"][0]["checks"]
+            if check["status"] == "not-judged"
+        ]
+        self.assertIn("printed", open_checks)
+        self.assertIn('failures="0"', junit.read_text(encoding="utf-8"))
+        for group in ("entry", "console") + (() if phase == "step" else ("markers", "faults")):
+            done = self.rig("verdict", record, "--group", group, "--elf", guest)
+            self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
 
-    def wait_for_child(self, run_dir: Path, name: str) -> int:
-        """The process id of a tool, once stepping has begun (its job is written)."""
+    def wait_for_child(self, run_dir: Path, name: str, phase: str) -> int:
+        """The process id of a tool, once the phase is in full run (at the endless loop)."""
         program = {"qemu": "qemu-system-aarch64", "gdb": "gdb-multiarch"}[name]
         deadline = time.monotonic() + BOUND_S
         while time.monotonic() < deadline:
             for entry in Path("/proc").iterdir():
                 if entry.name.isdigit():
                     try:
-                        inside = os.readlink(entry / "cwd").startswith(str(run_dir))
+                        cwd = Path(os.readlink(entry / "cwd"))
+                        inside = run_dir in cwd.parents
                         program_name = Path((entry / "cmdline").read_text().split("\0")[0]).name
                     except OSError:
                         continue
-                    if inside and program_name == program and list(run_dir.glob("*/job.json")):
+                    begun = [f for f in run_dir.glob(f"*-{phase}/serial.txt") if f.stat().st_size]
+                    inside = inside and bool(begun) and begun[0].parent == cwd
+                    if inside and program_name == program:
                         return int(entry.name)
             time.sleep(0.01)
         raise AssertionError(f"no {name} came up")
 
     def test_qemu_killed(self) -> None:
-        """QEMU killed in the middle."""
-        self.kill_in_run("qemu")
+        """QEMU killed or asked to end in the middle, of either phase; its status may be 0."""
+        for phase in ("step", "free-run"):
+            for signum, words in (
+                (signal.SIGKILL, "qemu died .signal 9"),
+                (signal.SIGTERM, "(?s)qemu died .*terminating on signal 15"),
+            ):
+                with self.subTest(phase=phase, signum=signum):
+                    self.kill_in_run("qemu", signum, words, phase)
 
     def test_gdb_killed(self) -> None:
         """gdb killed in the middle."""
-        self.kill_in_run("gdb")
+        self.kill_in_run("gdb", signal.SIGKILL, "gdb died .signal 9")
 
 
 class Ends(RigTest):

@@ -65,6 +65,26 @@ class FlatWalks:
         """All is normal memory."""
         return Word("normal")
 
+    def shareable(self, _start: int, _end: int) -> Word:
+        """All is inner shareable."""
+        return Word("inner")
+
+    def not_global(self, _start: int, _end: int) -> Word:
+        """All is global."""
+        return Word("no")
+
+    def never_executable(self, _start: int, _end: int) -> Word:
+        """All is executable."""
+        return Word("no")
+
+    def only_mapped(self, start: int, end: int, allowed: list[tuple[int, int]]) -> Word:
+        """yes when the allowed ranges are [start, HOLE) and [HOLE + 1 page, end)."""
+        return Word("yes" if allowed == [(start, self.HOLE), (0x6000, end)] else "no")
+
+    def writable_alias(self, _start: int, _end: int) -> Word:
+        """All is writable."""
+        return Word("found").explained("writable: everything")
+
 
 @dataclass
 class MadeUpState:

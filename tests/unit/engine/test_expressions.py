@@ -53,6 +53,12 @@ class Meaning(unittest.TestCase):
             ("guard-below(0x6000)", "guard-below(0x7000)"),
             ("el0(.text) == none", "el0(.text) == rx"),
             ("memory(start) == normal", "memory(start) == device"),
+            ("shareable(high) == inner", "shareable(.text) == non"),
+            ("not_global(low) == no", "not_global(table) == yes"),
+            ("never_executable(.text) == no", "never_executable(.text) == yes"),
+            ("only_mapped(low, 0, 0x5000, 0x6000, 1 << 48) == yes", "only_mapped(low) == yes"),
+            ("only_mapped(low, .text) == no", "only_mapped(low, .text, 1, 2) == yes"),
+            ("writable_alias(0, 8) != none", "writable_alias(pa(.text)) == none"),
             ("zero(pa(.text)) == yes", "zero(pa(.data)) == yes"),
             ("zero(pa(.data)) == no", "zero(pa(.text)) == no"),
             ("u32(0x40082ffc) == 0x04030201", "u32(0x40082ff8) == 0x04030201"),
@@ -86,7 +92,9 @@ class Meaning(unittest.TestCase):
     def test_what_cannot_be_known_is_an_error_not_a_pass(self) -> None:
         """Absent registers, addresses without alias, bad shifts and zero divisors raise."""
         for text in ("HCR_EL2 == 0", "pa(0x1000) == 0", "1 << 65 == 0", "1 % (EL - 1) == 0",
-                     "map(5, 5) == rx", "EL in 3"):  # fmt: skip
+                     "map(5, 5) == rx", "EL in 3", "writable_alias(.text) == none",
+                     "only_mapped(low, 1) == yes", "only_mapped(low, 2, 1) == yes",
+                     "only_mapped(low, 1, .text) == yes", "only_mapped(1) == yes"):  # fmt: skip
             with self.subTest(text), self.assertRaises(NotKnown):
                 judge(text)
 

@@ -74,6 +74,8 @@ class Shape(PackTest):
         (invariant,) = pack.items("invariants")
         self.assertEqual((invariant["always"], invariant["from"]), ("SP % 16 == 0", "first"))
         self.assertEqual(lint(pack, make_elf(), TABLE), [])
+        writes = self.changed("may: [DAIF, SCTLR_EL1.M]", "writes: [DAIF, SCTLR_EL1]")
+        self.assertEqual(lint(self.load(writes), make_elf(), TABLE), [])
         self.assertEqual(pack.groups(), ["first", "last"])
 
     def test_complaints_name_line_column_and_key(self) -> None:
@@ -146,6 +148,9 @@ class Lint(PackTest):
             ("in: start", "in: nowhere"): r"checkpoints\[1\].after.in: no symbol",
             ("[VBAR_EL1]", "[VBAR_EL9]"): r"transitions\[0\].changes\[0\]: unknown register",
             ("SCTLR_EL1.M", "SCTLR_EL1.MM"): "no field 'MM'",
+            ("may: [DAIF, SCTLR_EL1.M]", "writes: [TTBR9_EL1]"): r"writes\[0\]: unknown register",
+            ("may: [DAIF, SCTLR_EL1.M]", "writes: [SCTLR_EL1.M]"): "expected a whole register",
+            ("may: [DAIF, SCTLR_EL1.M]", "writes: [EL]"): "cannot be written by an MSR",
             ("from: 0x40000000", "from: 0x50000000"): "covers no segment",
             ("{elf: guest.elf,", "{elf: guest.elf, poison: [.data],"): "'.data' has contents in",
             ("{elf: guest.elf,", "{elf: guest.elf, poison: [.bs],"): "'.bs' is no section of",

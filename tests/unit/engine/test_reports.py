@@ -104,6 +104,29 @@ class Files(unittest.TestCase):
         with self.assertRaises(UsageError):
             report_json.write(make_run([check("pass")]), self.path / "no" / "such")
 
+    def test_recorded_verdict_of_a_cut_run(self) -> None:
+        """A dead tool is 3 and the time bound 124 for each group; broken rules count before 124."""
+        for code in (3, 124):
+            phases = [Phase("step", error="cut", code=code)]
+            run = make_run([check("pass", "a", "good"), check("fail", "b", "bad")], phases)
+            report_json.write(run, self.path)
+            self.assertEqual(self.verdict_of("good")[0], code)
+            self.assertEqual(self.verdict_of("bad")[0], 3 if code == 3 else 1)
+
+    def test_recorded_verdict_of_other_rules(self) -> None:
+        """A file of the rules that has changed or is gone makes the record worthless."""
+        rules = self.path.with_name("pack.yaml")
+        run = make_run([check("pass", "a", "good")])
+        for digest, words in (("0" * 64, "has changed"), ("0" * 64, "cannot be read")):
+            run.rules = {str(rules): digest}
+            report_json.write(run, self.path)
+            if words == "has changed":
+                rules.write_text("other", encoding="utf-8")
+            else:
+                rules.unlink()
+            with self.assertRaisesRegex(CannotJudge, words):
+                self.verdict_of("good")
+
     def verdict_of(self, group: str) -> tuple[int, str]:
         """Exit code and text for a group of the recorded run."""
         out = io.StringIO()
@@ -122,7 +145,15 @@ class Files(unittest.TestCase):
         """Missing, damaged or foreign records and unknown groups are 3."""
         with self.assertRaises(CannotJudge):
             self.verdict_of("good")
-        for text in ("", "[]", '{"schema": "other"}', '{"schema"'):
+        bad_check = '{"schema": "rig-run/1", "rules": {}, "variants": [{"checks": [{"x": 1}]}]}'
+        for text in (
+            "",
+            "[]",
+            '{"schema": "other"}',
+            '{"schema"',
+            '{"schema": "rig-run/1"}',
+            bad_check,
+        ):
             self.path.write_text(text, encoding="utf-8")
             with self.subTest(text), self.assertRaises(CannotJudge):
                 self.verdict_of("good")

@@ -13,6 +13,7 @@ from support import TABLE
 sys.modules.setdefault("gdb", types.ModuleType("gdb"))  # the engine runs inside gdb otherwise
 # pylint: disable=wrong-import-position # the stand-in above comes first
 from checkpoints import Checkpoint  # noqa: E402
+from decode import Decoder  # noqa: E402
 from engine.checks import Check, Where  # noqa: E402
 from state import Write  # noqa: E402
 from transitions import Transitions  # noqa: E402
@@ -41,10 +42,20 @@ class FakeState:
     def __init__(self, *snapshots: dict[str, int]) -> None:
         self._snapshots = list(snapshots)
         self.writes: dict[str, list[Write]] = {}
+        self._now: dict[str, int] = {}
 
     def snapshot(self, _names: list[str]) -> dict[str, int]:
         """The next one."""
-        return self._snapshots.pop(0)
+        self._now = self._snapshots.pop(0)
+        return self._now
+
+    def offers(self, name: str) -> bool:
+        """Is it in the snapshot?"""
+        return name in self._now
+
+    def register(self, name: str) -> int:
+        """From the snapshot."""
+        return self._now[name]
 
 
 class TransitionTest(unittest.TestCase):
@@ -64,7 +75,7 @@ class TransitionTest(unittest.TestCase):
         transitions.begin(state)  # type: ignore[arg-type]
         first = Checkpoint(0, {"id": "a"}, [])
         transitions.arrive(first, state)  # type: ignore[arg-type]
-        state.writes = writes or {}
+        state.writes = dict(writes or {})
         transitions.arrive(Checkpoint(1, {"id": "b"}, []), state)  # type: ignore[arg-type]
         return recorder.checks[1]
 
@@ -121,10 +132,50 @@ class TransitionTest(unittest.TestCase):
         check = self.arrive({"changes": ["HCR_EL2"]}, {}, {})
         self.assertEqual(check.status, "error")
 
+    def test_register_that_has_to_be_written(self) -> None:
+        """The value that the reset gave is not enough; an absent register cannot be judged."""
+        rule, same = {"writes": ["CNTKCTL_EL1", "SPSEL"]}, {"CNTKCTL_EL1": 0, "PSTATE": 0x3C5}
+        spsel = {"PSTATE.SPSEL": [Write(0x2000, "msr spsel, #1")]}
+        both = {**spsel, "CNTKCTL_EL1": [Write(0x2004, "msr cntkctl_el1, xzr")]}
+        self.assertEqual(self.arrive(rule, same, same, both).status, "pass")
+        changed = {"CNTKCTL_EL1": 3, "PSTATE": 0x3C4}
+        self.assertEqual(self.arrive(rule, changed, same, both).status, "pass")
+        check = self.arrive(rule, same, same, spsel)
+        self.assertEqual(check.status, "fail")
+        self.assertIn(
+            "CNTKCTL_EL1: no instruction wrote it; it holds its reset value", check.actual
+        )
+        check = self.arrive(rule, same, same, {"CNTKCTL_EL1": both["CNTKCTL_EL1"]})
+        self.assertIn("SPSEL: no instruction wrote it", check.actual)
+        check = self.arrive({"writes": ["PMUSERENR_EL0"]}, {}, {}, {})
+        self.assertEqual(check.status, "error")
+        self.assertIn("PMUSERENR_EL0", check.actual)
+
     def test_write_outside_of_the_table(self) -> None:
         """A register that the table does not know cannot be explained by any rule."""
         check = self.arrive(None, {}, {}, {"S3_1_C15_C0_0": [Write(0x2000, "msr s3…")]})
         self.assertIn("not in the architecture table", check.actual)
+
+
+class Decoding(unittest.TestCase):
+    """What counts as a write of a field of PSTATE."""
+
+    def test_writes_of_pstate(self) -> None:
+        """MSR immediate and MSR register, none for other instructions."""
+        cases = {
+            0xD50041BF: "SPSEL",  # msr spsel, #1
+            0xD5184201: "SPSEL",  # msr spsel, x1
+            0xD5034FDF: "DAIF",  # msr daifset, #0xf
+            0xD50342FF: "DAIF",  # msr daifclr, #2
+            0xD51B4223: "DAIF",  # msr daif, x3
+            0xD5384201: "",  # mrs x1, spsel
+            0xD518C000: "",  # msr vbar_el1, x0
+            0xD503201F: "",  # nop
+        }
+        for opcode, field in cases.items():
+            with self.subTest(hex(opcode)):
+                insn = Decoder(TABLE).decode(0x1000, opcode.to_bytes(4, "little"))
+                self.assertEqual(insn.writes_pstate, field)
 
 
 class Fields(unittest.TestCase):

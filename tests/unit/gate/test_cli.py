@@ -209,6 +209,17 @@ class Verdicts(Cli):
         out = self.gate("", pack, code=3)
         self.assertIn("COULD NOT JUDGE: the log is empty and every rule is for another", out)
 
+    def test_a_pack_that_lists_variants_wants_one_of_them(self) -> None:
+        rule = "{id: smc, class: SMC, variants: [el2], min: 0, why: w}"
+        pack = (
+            f"variants: {{el1: {{}}, el2: {{}}}}\nfaults: {{deny: all-others, allow: [{rule}]}}\n"
+        )
+        out = self.gate("", pack, "--variant", "nope", code=2)
+        self.assertIn("pack.yaml:1: variants: no variant 'nope'; the pack has: el1, el2", out)
+        self.assertIn("--variant one of: el1, el2", self.gate("", pack, code=2))
+        self.gate("", pack, "--variant", "el2", code=0)
+        self.gate("", pack.replace("variants: [el2], ", ""), code=0)
+
     def test_baseline(self) -> None:
         old = self.file("old", ABORT.format(far="0x10", elr="0x40080050") + "old message\n")
         new = ABORT.format(far="0x18", elr="0x40080050") * 3 + "old message\n"
@@ -289,11 +300,11 @@ class Json(Cli):
         self.assertEqual((out["verdict"], out["exit_code"]), ("not-judged", 3))
         self.assertEqual(out["damaged"]["samples"][0]["text"], "Tak")
 
-    def test_a_file_that_cannot_be_written_is_3_and_leaves_nothing(self) -> None:
-        out = self.gate(TWO_CALLS_AND_OFF, PACK, "--json", self.dir / "no" / "out.json", code=3)
+    def test_a_file_that_cannot_be_written_is_2_and_leaves_nothing(self) -> None:
+        out = self.gate(TWO_CALLS_AND_OFF, PACK, "--json", self.dir / "no" / "out.json", code=2)
         self.assertIn("cannot write", out)
         (self.dir / "taken").mkdir()
-        self.gate(TWO_CALLS_AND_OFF, PACK, "--json", self.dir / "taken", code=3)
+        self.gate(TWO_CALLS_AND_OFF, PACK, "--json", self.dir / "taken", code=2)
         self.assertEqual([path.name for path in self.dir.glob("taken*")], ["taken"])
 
 

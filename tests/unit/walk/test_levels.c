@@ -47,7 +47,14 @@ static uint64_t chain(struct fake *fake, struct rig_walk_regs *regs, const struc
         regs->ttbr0 = table | UINT64_C(0x1234) << 48 | 1;
     }
     for (;;) {
-        uint64_t index = input / entry_size(shape->granule_bits, at) % (granule / 8);
+        uint64_t covered = entry_size(shape->granule_bits, at);
+
+        if (covered == 0) {
+            fail_msg("no entry at level %u of this granule", at);
+            return 0; /* for readers that do not know that fail_msg() does not return */
+        }
+
+        uint64_t index = input / covered % (granule / 8);
         uint64_t entry = table + 8 * index;
 
         if (at == level) {

@@ -5,12 +5,11 @@
 #define ARCH_BOOT_H
 
 /* Offsets into struct boot_status, for the assembler. */
-#define BOOT_STATUS_ENTRY_EL 0
-#define BOOT_STATUS_STEP     4
-#define BOOT_STATUS_HALT     8
+#define BOOT_STATUS_ENTRY_EL  0
+#define BOOT_STATUS_STEP      4
+#define BOOT_STATUS_EMERGENCY 8
 
-/* Why a boot halted before the console could tell (struct boot_status, halt). */
-#define BOOT_HALT_NONE            0
+/* Why a boot halted where it cannot print: in x0 at the halt, which also has a name of its own. */
 #define BOOT_HALT_UNSUPPORTED_EL  1
 #define BOOT_HALT_MMU_ALREADY_ON  2
 #define BOOT_HALT_E2H_RES1        3
@@ -23,14 +22,14 @@
 
 /* How far the boot came. Part of the debugger's interface: name and layout are stable. */
 struct boot_status {
-    uint32_t entry_el; /* 1 or 2: the exception level at _start */
-    uint32_t step;     /* last step of SYSTEM.md section 3 that was completed */
-    uint32_t halt;     /* BOOT_HALT_*: set before a halt that cannot print */
+    uint32_t entry_el;  /* 1 or 2: the exception level at _start */
+    uint32_t step;      /* last step of SYSTEM.md section 3 that was completed */
+    uint32_t emergency; /* 1 once the emergency stack is in use */
 };
 
 _Static_assert(offsetof(struct boot_status, entry_el) == BOOT_STATUS_ENTRY_EL, "see start.S");
 _Static_assert(offsetof(struct boot_status, step) == BOOT_STATUS_STEP, "see migrate.S");
-_Static_assert(offsetof(struct boot_status, halt) == BOOT_STATUS_HALT, "see start.S");
+_Static_assert(offsetof(struct boot_status, emergency) == BOOT_STATUS_EMERGENCY, "see vectors.S");
 
 extern struct boot_status boot_status;
 

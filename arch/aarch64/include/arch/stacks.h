@@ -11,6 +11,9 @@
  */
 bool stack_guard_holds(uint64_t sp);
 
+/* True if a push at `sp` would go to a kernel stack (in the half the code runs in). */
+bool stack_holds(uint64_t sp);
+
 /*
  * Print `pc` and the return addresses of the frame records from `frame_pointer` on (AAPCS64, "the
  * frame pointer"). Every record is checked to lie in a kernel stack before it is read: a damaged

@@ -10,6 +10,10 @@
 #define TRAP_FRAME_ELR    256
 #define TRAP_FRAME_SPSR   264
 
+/* What the vectors ask of a stack before they use it: the frame, and room to report it. */
+#define VECTOR_STACK_RESERVE 2048
+#define VECTOR_STACK_NEED    (TRAP_FRAME_SIZE + VECTOR_STACK_RESERVE)
+
 /* Added to the vector's number when SP was no usable kernel stack and the frame is elsewhere. */
 #define VECTOR_BAD_STACK 16
 
