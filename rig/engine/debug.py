@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 from .errors import UsageError
 from .paths import GDB_MAIN, compiled
@@ -14,6 +15,14 @@ from .process import Children, find_tool, pick_cpu
 from .qemu import machine_for
 from .session import RunDir, load_inputs
 from .stepping import make_job, start_stopped
+
+_SOURCE_LEVELS = 4  # an ELF in build/PRESET/guest/ still finds the tree
+
+
+def source_directories(elf: Path) -> list[str]:
+    """Where relative source names of the debug information may start: here, or above the ELF."""
+    above = list(elf.resolve().parents)[:_SOURCE_LEVELS]
+    return [str(path) for path in dict.fromkeys([Path.cwd(), *above])]
 
 
 def debug(args: argparse.Namespace) -> int:
@@ -36,6 +45,7 @@ def debug(args: argparse.Namespace) -> int:
             start_stopped(children, machine, inputs.image, path)
             job |= {"interactive": True, "stop_at": args.at or "", "stop_count": args.at_count}
             job["events_fd"] = events.fileno()
+            job["sources"] = source_directories(inputs.elf)
             job_path = path / "job.json"
             job_path.write_text(json.dumps(job), encoding="utf-8")
             # gdb owns the terminal now: Ctrl-C is its, and stops the guest.

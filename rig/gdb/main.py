@@ -32,6 +32,8 @@ def _load_symbols(job: dict[str, object]) -> None:
     gdb.execute("set confirm off")
     gdb.execute(f"file {_quoted(elf['path'])}", to_string=True)
     if job.get("interactive"):
+        for directory in reversed(job["sources"]):  # type: ignore[call-overload]
+            gdb.execute(f"directory {_quoted(directory)}", to_string=True)
         aliases = job["aliases"]
         assert isinstance(aliases, list)
         for _start, _size, by in aliases:
