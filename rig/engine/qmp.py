@@ -5,12 +5,34 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
+
+_RETRY_S = 0.01
 
 
 class QmpError(Exception):
     """QEMU is gone, or refused a command."""
+
+
+def _connect(address: str, timeout: float) -> socket.socket:
+    """Connect; QEMU binds its socket a moment before it listens, so a refusal is tried again."""
+    deadline = time.monotonic() + timeout
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout)
+        try:
+            connection.connect(address)
+            return connection
+        except (ConnectionRefusedError, FileNotFoundError):
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_S)
+        except OSError:
+            connection.close()
+            raise
 
 
 class Qmp:
@@ -18,16 +40,13 @@ class Qmp:
     to the run directory does not matter (a unix socket's path is limited to 107 bytes)."""
 
     def __init__(self, path: Path, timeout: float = 10.0) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout)
         self._buffer = b""
         self._shutdown: dict[str, Any] | None = None
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            self._socket.connect(f"/proc/self/fd/{directory}/{path.name}")
+            self._socket = _connect(f"/proc/self/fd/{directory}/{path.name}", timeout)
             self._read()  # the greeting
         except OSError as error:
-            self._socket.close()
             raise QmpError(f"cannot reach QEMU over {path.name}: {error}") from None
         finally:
             os.close(directory)
