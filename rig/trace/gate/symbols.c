@@ -136,7 +136,11 @@ static bool read_symbols(struct symbols *symbols)
 struct symbols *symbols_open(const char *path, char error[static SYMBOLS_ERROR_TEXT])
 {
     struct symbols *symbols = calloc(1, sizeof(*symbols));
-    const char *problem = symbols == NULL ? "out of memory" : load(symbols, path);
+    if (symbols == NULL) {
+        snprintf(error, SYMBOLS_ERROR_TEXT, "%s: cannot use this image: out of memory", path);
+        return NULL;
+    }
+    const char *problem = load(symbols, path);
     if (problem == NULL && !read_symbols(symbols)) {
         problem = "out of memory";
     }
