@@ -100,7 +100,7 @@ inside() { # COMMAND: as on a fresh machine, nothing of this one's environment b
 step() { # COMMAND: say it, run it in the clone, say how long it took
     local start=$SECONDS
     say "\$ $1"
-    inside "cd /root/tyrne && $1"
+    inside "cd /srv/tyrne && $1"
     say "done after $((SECONDS - start)) s: $1"
 }
 
@@ -109,8 +109,8 @@ prove() {
     say "installing git, only to be able to clone"
     inside "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
         --no-install-recommends git ca-certificates"
-    git -c safe.directory="$root" -C "$root" bundle create -q "$dir/root/tyrne.bundle" HEAD
-    inside "git clone -q /root/tyrne.bundle /root/tyrne"
+    git -c safe.directory="$root" -C "$root" bundle create -q "$dir/srv/tyrne.bundle" HEAD
+    inside "git clone -q /srv/tyrne.bundle /srv/tyrne"
     say "cloned $(git -c safe.directory="$root" -C "$root" log -1 --format='%h %s')"
     if [[ $setup_only == 1 ]]; then
         step "./tyrne setup --yes"
