@@ -14,10 +14,21 @@ typedef struct {
     uint64_t value;
 } paddr_t;
 
+/* [start, end), in bytes. */
+struct pa_range {
+    paddr_t start_pa;
+    paddr_t end_pa;
+};
+
 /* A virtual address of the kernel's half, in bytes. */
 typedef struct {
     uint64_t value;
 } vaddr_t;
+
+/* A virtual address of the user's half, in bytes. */
+typedef struct {
+    uint64_t value;
+} user_va_t;
 
 #define PAGE_SIZE 4096U
 

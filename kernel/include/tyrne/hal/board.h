@@ -1,0 +1,17 @@
+/* HAL: what the board is made of. */
+#ifndef TYRNE_HAL_BOARD_H
+#define TYRNE_HAL_BOARD_H
+
+#include <stddef.h>
+#include <tyrne/types.h>
+
+/* The RAM that the kernel manages. */
+struct pa_range hal_board_ram(void);
+
+/*
+ * Physical ranges of RAM that are never free: below the image, the image, boot tables, stacks.
+ * Writes at most `max` to `ranges`, returns how many there are.
+ */
+size_t hal_board_reserved(struct pa_range *ranges, size_t max);
+
+#endif
