@@ -1,6 +1,6 @@
 #include <tyrne/kernel.h>
 
-#include <tyrne/hal/power.h>
+#include <tyrne/bringup.h>
 #include <tyrne/print.h>
 
 void kernel_main(void)
@@ -16,5 +16,5 @@ void kernel_mmu_active(void)
 _Noreturn void kernel_high_half(void)
 {
     kprintf("tyrne: high-half active\n");
-    power_off();
+    bring_up();
 }

@@ -38,8 +38,7 @@ enum endpoint_state {
 
 struct endpoint {
     uint8_t state;    /* enum endpoint_state */
-    uint8_t receiver; /* task index, in RECV_WAITING and RECV_COMPLETE */
-    bool with_cap;    /* the message was sent with a capability (it may have been revoked since) */
+    uint8_t receiver; /* task index in RECV_WAITING and RECV_COMPLETE, else TASK_NONE */
     struct message message;
 };
 
@@ -99,19 +98,22 @@ struct recv_result {
 
 /*
  * Receive without blocking: a message that is there for `receiver` is fetched into `*received`;
- * otherwise `receiver` is registered (again) and the outcome is PENDING.
+ * otherwise `receiver` is registered (again) and the outcome is PENDING, if `may_wait` allows it.
  * STALE_HANDLE, WRONG_OBJECT_KIND, MISSING_RIGHT (RECV), STALE_HANDLE (object destroyed),
  * QUEUE_FULL (another task waits there), RECEIVER_TABLE_FULL (the message carries a capability and
- * the receiver has no free slot; the message stays).
+ * the receiver has no free slot; the message stays), DEADLOCK (no message, and not `may_wait`).
  */
 MUST_CHECK status_t ipc_recv(struct ipc *ipc, unsigned receiver, cap_handle_t endpoint,
-                             struct recv_result *result, struct received *received);
+                             bool may_wait, struct recv_result *result, struct received *received);
 
 /*
- * Undo every registration of task `receiver`: a wait ends; a message that had come but was not
- * fetched waits for the next receiver instead.
+ * Undo the registration of task `receiver` at the endpoint with index `endpoint`, if it is there: a
+ * wait ends; a message that had come but was not fetched waits for the next receiver instead.
  */
-void ipc_cancel_recv(struct ipc *ipc, unsigned receiver);
+void ipc_cancel_recv(struct ipc *ipc, unsigned receiver, unsigned endpoint);
+
+/* The same at every endpoint: the task is gone. */
+void ipc_forget_task(struct ipc *ipc, unsigned receiver);
 
 /*
  * OR `bits` into the notification that `notification` of task `sender` names; never blocks.

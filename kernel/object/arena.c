@@ -1,0 +1,65 @@
+#include <tyrne/object.h>
+
+#include <tyrne/panic.h>
+
+#define RETIRED UINT32_MAX
+
+static uint16_t bit(unsigned index)
+{
+    return (uint16_t)(1U << index);
+}
+
+void object_arena_init(struct object_arena *arena, unsigned capacity)
+{
+    KASSERT(capacity >= 1 && capacity <= OBJECT_ARENA_MAX);
+    *arena = (struct object_arena){.free = (uint16_t)((1U << capacity) - 1U)};
+}
+
+status_t object_alloc(struct object_arena *arena, struct object_ref *ref)
+{
+    unsigned index;
+
+    if (arena->free == 0) {
+        return STATUS_OBJECTS_EXHAUSTED;
+    }
+    index = (unsigned)__builtin_ctz(arena->free);
+    arena->free &= (uint16_t)~bit(index);
+    arena->live |= bit(index);
+    *ref = (struct object_ref){index, arena->generation[index]};
+    return STATUS_OK;
+}
+
+status_t object_free(struct object_arena *arena, struct object_ref ref)
+{
+    if (!object_live(arena, ref)) {
+        return STATUS_STALE_OBJECT;
+    }
+    arena->live &= (uint16_t)~bit(ref.index);
+    arena->generation[ref.index]++;
+    if (arena->generation[ref.index] != RETIRED) {
+        arena->free |= bit(ref.index);
+    }
+    return STATUS_OK;
+}
+
+bool object_live(const struct object_arena *arena, struct object_ref ref)
+{
+    return ref.index < OBJECT_ARENA_MAX && (arena->live & bit(ref.index)) != 0 &&
+           arena->generation[ref.index] == ref.generation;
+}
+
+struct object_ref object_at(const struct object_arena *arena, unsigned index)
+{
+    KASSERT(index < OBJECT_ARENA_MAX && (arena->live & bit(index)) != 0);
+    return (struct object_ref){index, arena->generation[index]};
+}
+
+unsigned object_count(const struct object_arena *arena)
+{
+    unsigned count = 0;
+
+    for (uint32_t left = arena->live; left != 0; left &= left - 1U) {
+        count++;
+    }
+    return count;
+}
