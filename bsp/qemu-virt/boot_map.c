@@ -13,7 +13,8 @@ extern const char __image_start[], __image_end[];
 extern const char __text_start[], __text_end[];
 extern const char __rodata_start[], __rodata_end[];
 extern const char __data_start[], __data_end[];
-extern const char __kernel_stacks_start[], __kernel_stacks_end[];
+extern const char __kernel_stacks_start[];
+extern const char __task_stacks_start[], __task_stacks_end[];
 
 /*
  * Identity: L0, L1, L2 of the device GiB, L3 of the UART, L2 of the RAM GiB, L3 of the image.
@@ -39,18 +40,22 @@ static void map_span(struct boot_map *map, uint64_t offset, uint64_t start_pa, u
     boot_map_range(map, start_pa + offset, start_pa, end_pa - start_pa, rights);
 }
 
+/* Slots of kernel stacks. The lowest page of each is its guard and stays unmapped. */
+static void map_stacks(struct boot_map *map, uint64_t offset, uint64_t start_pa, uint64_t end_pa)
+{
+    for (uint64_t slot = start_pa; slot < end_pa; slot += KERNEL_STACK_SLOT_SIZE) {
+        map_span(map, offset, slot + KERNEL_STACK_GUARD_SIZE, slot + KERNEL_STACK_SLOT_SIZE,
+                 KERNEL_DATA);
+    }
+}
+
 /* The image at VA = PA + offset: the same rights in both maps, no page writable and executable. */
 static void map_image(struct boot_map *map, uint64_t offset)
 {
     map_span(map, offset, pa_of(__text_start), pa_of(__text_end), KERNEL_TEXT);
     map_span(map, offset, pa_of(__rodata_start), pa_of(__rodata_end), KERNEL_READ_ONLY);
     map_span(map, offset, pa_of(__data_start), pa_of(__data_end), KERNEL_DATA);
-    /* The lowest page of each stack slot is its guard and stays unmapped. */
-    for (uint64_t slot = pa_of(__kernel_stacks_start); slot < pa_of(__kernel_stacks_end);
-         slot += KERNEL_STACK_SLOT_SIZE) {
-        map_span(map, offset, slot + KERNEL_STACK_GUARD_SIZE, slot + KERNEL_STACK_SLOT_SIZE,
-                 KERNEL_DATA);
-    }
+    map_stacks(map, offset, pa_of(__kernel_stacks_start), pa_of(__task_stacks_start));
 }
 
 /* Addresses here are physical only while the PC is low; elsewhere the maps would be nonsense. */
@@ -80,6 +85,8 @@ uint64_t board_build_high_map(void)
     map_span(&map, offset, BOARD_DEVICES_PA, BOARD_DEVICES_END_PA, KERNEL_DEVICE);
     map_span(&map, offset, BOARD_RAM_PA, pa_of(__image_start), KERNEL_DATA);
     map_image(&map, offset);
+    /* First used in the high half, so not in the identity map. */
+    map_stacks(&map, offset, pa_of(__task_stacks_start), pa_of(__task_stacks_end));
     /* Between the tables' end and the first stack slot there may be alignment padding: plain RAM.
      */
     map_span(&map, offset, pa_of(__data_end), pa_of(__kernel_stacks_start), KERNEL_DATA);

@@ -63,6 +63,7 @@ SECTIONS
 
     /* Frames for the boot's translation tables. Emptied by their builder, not with .bss. */
     .boot_tables (NOLOAD) : AT(ADDR(.boot_tables) - KERNEL_HIGH_HALF_OFFSET) {
+        __boot_tables_start = .;
         *(.boot_tables)
         . = ALIGN(LAYOUT_PAGE_SIZE);
         __data_end = .;
@@ -72,12 +73,14 @@ SECTIONS
     .stacks (NOLOAD) : AT(ADDR(.stacks) - KERNEL_HIGH_HALF_OFFSET) {
         . = ALIGN(KERNEL_STACK_SLOT_SIZE);
         __kernel_stacks_start = .;
-        . += KERNEL_STACK_SLOT_SIZE * KERNEL_STACK_SLOTS;
+        . += KERNEL_STACK_SLOT_SIZE * KERNEL_STACK_SLOT_TASKS;
+        /* ... to here: page-aligned at both ends. The stacks of tasks are first used after the jump. */
+        __early_written_end = .;
+        __task_stacks_start = .;
+        . += KERNEL_STACK_SLOT_SIZE * KERNEL_TASK_STACKS;
+        __task_stacks_end = .;
         __kernel_stacks_end = .;
     } :data
-
-    __early_written_end = .;
-    /* ... to here: page-aligned at both ends. */
 
     __image_end = .;
 
@@ -110,5 +113,9 @@ ASSERT(__bss_start % LAYOUT_PAGE_SIZE == 0, ".bss must start on a page")
 ASSERT(__bss_end % LAYOUT_PAGE_SIZE == 0, ".bss must end on a page")
 ASSERT(__data_end % LAYOUT_PAGE_SIZE == 0, "the tables must end on a page")
 ASSERT(__kernel_stacks_start % KERNEL_STACK_SLOT_SIZE == 0, "stack slots must be aligned")
+ASSERT(__task_stacks_end - __kernel_stacks_start == KERNEL_STACK_SLOTS * KERNEL_STACK_SLOT_SIZE,
+       "the vectors know how many stack slots there are")
+ASSERT(__early_written_end - __kernel_stacks_start == KERNEL_STACK_SLOT_TASKS * KERNEL_STACK_SLOT_SIZE,
+       "what is written before the MMU is on ends with the boot's own stacks")
 ASSERT(__image_end <= KERNEL_HIGH_HALF_OFFSET + BOARD_IMAGE_LIMIT_PA,
        "the image must fit the 2 MiB that the boot tables map by pages")

@@ -26,9 +26,14 @@
 #define KERNEL_STACK_SLOT_SIZE  0x4000
 #define KERNEL_STACK_GUARD_SIZE LAYOUT_PAGE_SIZE
 
-/* Slots: the boot stack and the emergency stack (exception/vectors.S). */
+/*
+ * Slots: the boot stack, the emergency stack (exception/vectors.S), then one stack for each task.
+ * Those of tasks are first used in the high half: the identity map does not hold them.
+ */
 #define KERNEL_STACK_SLOT_BOOT      0
 #define KERNEL_STACK_SLOT_EMERGENCY 1
-#define KERNEL_STACK_SLOTS          2
+#define KERNEL_STACK_SLOT_TASKS     2
+#define KERNEL_TASK_STACKS          16 /* MAX_TASKS (sched/context.c asserts it) */
+#define KERNEL_STACK_SLOTS          (KERNEL_STACK_SLOT_TASKS + KERNEL_TASK_STACKS)
 
 #endif
