@@ -70,4 +70,18 @@ __attribute__((warn_unused_result)) bool table_descriptor_encode(uint64_t next_p
 /* The table that `raw`, a table descriptor, points at. */
 uint64_t table_descriptor_next(uint64_t raw);
 
+/*
+ * Table descriptors that also hold how many entries of the next table are in use, 0 to
+ * TABLE_ENTRIES, in bits 11:2, which the walker ignores in this regime: TCR_EL1.DS = 0 gives bits
+ * 9:8 no meaning, TCR2_EL1.HAFT = 0 keeps bit 10 from being an access flag (DDI 0487, D8.3 "Table
+ * descriptor format"). A new count in a live descriptor needs no break-before-make.
+ *
+ * Encode: false, with `*raw` untouched, if the address or `live` does not fit. Decode: false, with
+ * the results untouched, if `raw` is no table descriptor or one that encoding never makes.
+ */
+__attribute__((warn_unused_result)) bool
+counted_table_descriptor_encode(uint64_t next_pa, unsigned live, uint64_t *raw);
+__attribute__((warn_unused_result)) bool
+counted_table_descriptor_decode(uint64_t raw, uint64_t *next_pa, unsigned *live);
+
 #endif
