@@ -7,6 +7,7 @@
 #include <arch/boot.h>
 #include <arch/layout.h>
 #include <arch/trap_frame.h>
+#include <sysregs.h>
 
 #define STACKS_SIZE (KERNEL_STACK_SLOTS * KERNEL_STACK_SLOT_SIZE)
 
@@ -18,7 +19,7 @@
  * x0 waits in TPIDR_EL1 (the vectors' scratch register), x1 in SP itself, which is not used for
  * memory meanwhile.
  */
-    .macro vector number
+    .macro vector number, handler=vector_save_and_die
     .balign 128
     msr     tpidr_el1, x0
     mov     x0, sp
@@ -42,7 +43,7 @@
     stp     x0, x1, [sp, #TRAP_FRAME_X(0)]
     mov     x0, #\number
     add     x1, sp, #TRAP_FRAME_SIZE
-    b       vector_save_and_die
+    b       \handler
 1:  mov     x1, sp
     msr     tpidrro_el0, x0             /* the bad SP; this path never returns to EL0 */
     mov     x0, #(\number + VECTOR_BAD_STACK)
@@ -57,11 +58,11 @@ FUNCTION(vectors)
     vector  2
     vector  3
     vector  4                           /* current EL with SP_ELx */
-    vector  5
+    vector  VECTOR_IRQ_SAME_EL, vector_irq
     vector  6
     vector  7
     vector  8                           /* lower EL, AArch64 */
-    vector  9
+    vector  9, vector_irq
     vector  10
     vector  11
     vector  12                          /* lower EL, AArch32 */
@@ -97,8 +98,8 @@ FUNCTION(vector_on_emergency_stack)
     b       vector_save_and_die
 END_FUNCTION(vector_on_emergency_stack)
 
-/* In: x0 vector (+ VECTOR_BAD_STACK), x1 SP as interrupted, SP = frame with x0 and x1 stored. */
-FUNCTION(vector_save_and_die)
+/* x2 to x30, SP_EL0, ELR_EL1, SPSR_EL1 into the frame at SP. Leaves SPSR_EL1 in x10; clobbers x9. */
+    .macro save_rest_of_frame
     stp     x2, x3, [sp, #TRAP_FRAME_X(2)]
     stp     x4, x5, [sp, #TRAP_FRAME_X(4)]
     stp     x6, x7, [sp, #TRAP_FRAME_X(6)]
@@ -118,6 +119,45 @@ FUNCTION(vector_save_and_die)
     mrs     x9, elr_el1
     mrs     x10, spsr_el1
     stp     x9, x10, [sp, #TRAP_FRAME_ELR]
+    .endm
+
+/*
+ * IRQ, from EL1 or EL0. In: SP = frame with x0 and x1 stored. Everything is saved and restored: the
+ * interrupted code must not notice.
+ */
+FUNCTION(vector_irq)
+    save_rest_of_frame
+    tst     x10, #SPSR_EL1_EL_MASK
+    csel    x29, xzr, x29, eq           /* no backtrace goes through EL0's frame pointer */
+    mov     x0, sp
+    bl      exception_irq
+    ldp     x9, x10, [sp, #TRAP_FRAME_ELR]
+    msr     elr_el1, x9
+    msr     spsr_el1, x10
+    ldp     x30, x9, [sp, #TRAP_FRAME_X(30)]
+    msr     sp_el0, x9
+    ldp     x28, x29, [sp, #TRAP_FRAME_X(28)]
+    ldp     x26, x27, [sp, #TRAP_FRAME_X(26)]
+    ldp     x24, x25, [sp, #TRAP_FRAME_X(24)]
+    ldp     x22, x23, [sp, #TRAP_FRAME_X(22)]
+    ldp     x20, x21, [sp, #TRAP_FRAME_X(20)]
+    ldp     x18, x19, [sp, #TRAP_FRAME_X(18)]
+    ldp     x16, x17, [sp, #TRAP_FRAME_X(16)]
+    ldp     x14, x15, [sp, #TRAP_FRAME_X(14)]
+    ldp     x12, x13, [sp, #TRAP_FRAME_X(12)]
+    ldp     x10, x11, [sp, #TRAP_FRAME_X(10)]
+    ldp     x8, x9, [sp, #TRAP_FRAME_X(8)]
+    ldp     x6, x7, [sp, #TRAP_FRAME_X(6)]
+    ldp     x4, x5, [sp, #TRAP_FRAME_X(4)]
+    ldp     x2, x3, [sp, #TRAP_FRAME_X(2)]
+    ldp     x0, x1, [sp, #TRAP_FRAME_X(0)]
+    add     sp, sp, #TRAP_FRAME_SIZE
+    eret
+END_FUNCTION(vector_irq)
+
+/* In: x0 vector (+ VECTOR_BAD_STACK), x1 SP as interrupted, SP = frame with x0 and x1 stored. */
+FUNCTION(vector_save_and_die)
+    save_rest_of_frame
     mov     x2, x1
     mov     x1, sp
     bl      exception_fatal

@@ -35,6 +35,28 @@ static inline uint64_t cpu_read_far(void)
     return value;
 }
 
+/*
+ * Take the IRQs that are pending, with IRQs masked before and after. ISB: an interrupt that is
+ * pending and unmasked is taken before the first instruction after a context synchronization event
+ * (DDI 0487, "Asynchronous exception types"); without it the mask could be back before it is taken.
+ */
+static inline void cpu_irq_window(void)
+{
+    __asm__ volatile("msr daifclr, #2\n\t"
+                     "isb\n\t"
+                     "msr daifset, #2" ::
+                         : "memory");
+}
+
+/* Sleep until an interrupt is pending, masked or not; it may also return for no reason. */
+static inline void cpu_wait_for_interrupt(void)
+{
+    /* DSB: everything asked of devices and memory is done before the CPU rests. */
+    __asm__ volatile("dsb sy\n\t"
+                     "wfi" ::
+                         : "memory");
+}
+
 /* Wait for an interrupt for ever; with DAIF masked this is a halt. */
 static inline _Noreturn void cpu_halt(void)
 {

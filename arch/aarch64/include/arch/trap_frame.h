@@ -17,6 +17,9 @@
 /* Added to the vector's number when SP was no usable kernel stack and the frame is elsewhere. */
 #define VECTOR_BAD_STACK 16
 
+/* IRQ from the current EL with SP_ELx (DDI 0487, "Exception vectors"). */
+#define VECTOR_IRQ_SAME_EL 5
+
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +42,12 @@ _Static_assert(offsetof(struct trap_frame, spsr) == TRAP_FRAME_SPSR, "vectors.S"
  * `vector`: 0 to 15, the vector's number, plus VECTOR_BAD_STACK. `sp`: SP_EL1 when it was taken.
  */
 _Noreturn void exception_fatal(uint64_t vector, const struct trap_frame *frame, uint64_t sp);
+
+/*
+ * An IRQ from EL1 or EL0, with all of the interrupted state in `frame`, which is restored when this
+ * returns. Interrupts are masked.
+ */
+void exception_irq(struct trap_frame *frame);
 #endif
 
 #endif

@@ -10,6 +10,8 @@
 /* Device window: GICD, GICC, PL011 and what lies between. End exclusive. */
 #define BOARD_DEVICES_PA     LAYOUT_U64(0x08000000)
 #define BOARD_DEVICES_END_PA LAYOUT_U64(0x09200000)
+#define BOARD_GICD_PA        LAYOUT_U64(0x08000000)
+#define BOARD_GICC_PA        LAYOUT_U64(0x08010000)
 #define BOARD_UART_PA        LAYOUT_U64(0x09000000)
 
 /* RAM: fixed at 128 MiB; more is left unused. End exclusive. */
