@@ -147,6 +147,61 @@ static void tables_survive_a_round_trip(void **state)
     assert_int_equal(raw, 7);
 }
 
+static void counted_tables_survive_a_round_trip(void **state)
+{
+    const uint64_t pas[] = {0, 0x1000, 0x40089000, (1ULL << 48) - 4096};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pas) / sizeof(pas[0]); i++) {
+        for (unsigned live = 0; live <= TABLE_ENTRIES; live++) {
+            uint64_t raw = 0;
+            uint64_t next_pa = 7;
+            unsigned out = 7;
+
+            assert_true(counted_table_descriptor_encode(pas[i], live, &raw));
+            assert_int_equal(raw, pas[i] | (uint64_t)live << 2 | 3);
+            assert_int_equal(descriptor_kind(raw, 0), DESCRIPTOR_TABLE);
+            assert_int_equal(table_descriptor_next(raw), pas[i]);
+            assert_true(counted_table_descriptor_decode(raw, &next_pa, &out));
+            assert_int_equal(next_pa, pas[i]);
+            assert_int_equal(out, live);
+        }
+    }
+}
+
+static void refuses_counted_tables_that_do_not_fit(void **state)
+{
+    const uint64_t untouched = 0x5A5A5A5A5A5A5A5AULL;
+    uint64_t raw = untouched;
+
+    (void)state;
+    assert_false(counted_table_descriptor_encode(0x1000, TABLE_ENTRIES + 1, &raw));
+    assert_false(counted_table_descriptor_encode(0x1000, UINT32_MAX, &raw));
+    assert_false(counted_table_descriptor_encode(0x1800, 1, &raw));
+    assert_false(counted_table_descriptor_encode(0x1004, 1, &raw));
+    assert_false(counted_table_descriptor_encode(1ULL << 48, 1, &raw));
+    assert_int_equal(raw, untouched);
+}
+
+static void refuses_to_decode_counted_tables_that_it_never_encodes(void **state)
+{
+    const uint64_t table = 0x40089000ULL | 5 << 2 | 3;
+    uint64_t next_pa = 7;
+    unsigned live = 7;
+
+    (void)state;
+    for (unsigned bit = 48; bit < 64; bit++) {
+        assert_false(counted_table_descriptor_decode(table | 1ULL << bit, &next_pa, &live));
+    }
+    assert_false(counted_table_descriptor_decode(table & ~1ULL, &next_pa, &live));
+    assert_false(counted_table_descriptor_decode(table & ~2ULL, &next_pa, &live));
+    assert_false(counted_table_descriptor_decode(0, &next_pa, &live));
+    assert_false(counted_table_descriptor_decode(0x40089003ULL | 513 << 2, &next_pa, &live));
+    assert_false(counted_table_descriptor_decode(0x40089003ULL | 1023 << 2, &next_pa, &live));
+    assert_int_equal(next_pa, 7);
+    assert_int_equal(live, 7);
+}
+
 static void levels_have_the_architecture_s_sizes(void **state)
 {
     (void)state;
@@ -168,6 +223,9 @@ int main(void)
         cmocka_unit_test(refuses_to_decode_what_it_never_encodes),
         cmocka_unit_test(tells_the_kinds_apart),
         cmocka_unit_test(tables_survive_a_round_trip),
+        cmocka_unit_test(counted_tables_survive_a_round_trip),
+        cmocka_unit_test(refuses_counted_tables_that_do_not_fit),
+        cmocka_unit_test(refuses_to_decode_counted_tables_that_it_never_encodes),
         cmocka_unit_test(levels_have_the_architecture_s_sizes),
     };
 
