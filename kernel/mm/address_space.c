@@ -109,6 +109,19 @@ static struct flush_token new_token(struct address_space_arena *arena, struct ob
     };
 }
 
+/*
+ * Before a valid entry is made: the TLB and the walker's caches may hold another one in its place,
+ * which an unspent token of the active space took away (DDI 0487, "Using break-before-make when
+ * updating translation table entries").
+ */
+static void finish_break(struct address_space_arena *arena, struct object_ref ref)
+{
+    if (arena->stale && arena->active == ref.index) {
+        hal_mmu_flush_all();
+        arena->stale = false;
+    }
+}
+
 /* Rewrite the entry at `level` of `walk`, a table's, with `live` entries in use below it. */
 static void set_live(const struct walk *walk, unsigned level, uint32_t live)
 {
@@ -189,6 +202,7 @@ status_t address_space_map(struct address_space_arena *arena, struct object_ref 
         return status;
     }
     /* Commits: nothing below can fail. */
+    finish_break(arena, ref);
     link_page(&walk, va, page, tables, LEVEL_PAGE - walk.level);
     space->pages++;
     space->tables += LEVEL_PAGE - walk.level;
@@ -225,6 +239,7 @@ status_t address_space_unmap(struct address_space_arena *arena, struct object_re
     /* Commits: nothing below can fail. */
     *frame_pa = last_entry(&walk)->pa;
     *token = new_token(arena, ref, va, FLUSH_INVALIDATE);
+    arena->stale = arena->stale || token->need == FLUSH_INVALIDATE;
     hal_mmu_write_entry(walk.slot[LEVEL_PAGE], 0);
     space->pages--;
     /* Unlink each table that this leaves empty; the root stays. */

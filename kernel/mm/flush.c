@@ -10,6 +10,15 @@ static void give_back(struct pmm *pmm, const paddr_t *frames, unsigned count)
     }
 }
 
+/* A token, or a batch's, is spent: with the last of them, nothing is stale any more. */
+static void spent(struct address_space_arena *arena)
+{
+    arena->unspent--;
+    if (arena->unspent == 0) {
+        arena->stale = false;
+    }
+}
+
 void flush_va(struct flush_token *token)
 {
     KASSERT(token->arena != NULL);
@@ -19,7 +28,7 @@ void flush_va(struct flush_token *token)
         hal_mmu_publish();
     }
     give_back(token->arena->pmm, token->frames, token->frame_count);
-    token->arena->unspent--;
+    spent(token->arena);
     token->arena = NULL;
 }
 
@@ -58,6 +67,6 @@ void flush_all(struct flush_batch *batch)
         hal_mmu_publish();
     }
     give_back(batch->arena->pmm, batch->frames, batch->frame_count);
-    batch->arena->unspent--;
+    spent(batch->arena);
     flush_batch_init(batch, batch->arena);
 }

@@ -35,6 +35,7 @@ struct address_space_arena {
     struct address_space spaces[MAX_ADDRESS_SPACES];
     uint32_t active;  /* index of the space in the CPU, or ADDRESS_SPACE_NONE */
     uint32_t unspent; /* flush tokens given out and not spent, a dirty batch counted as one */
+    bool stale;       /* the TLB may hold what an unspent token took away */
 };
 
 #define ADDRESS_SPACE_NONE 0xFFU
@@ -72,7 +73,8 @@ MUST_CHECK status_t address_space_destroy(struct address_space_arena *arena, str
 
 /*
  * Map the page at `va` to the frame at `frame_pa` with `rights`; missing tables are allocated, and
- * given back if the mapping fails.
+ * given back if the mapping fails. While the TLB may hold what an unspent token took away, all of
+ * it is invalidated first: the new entries may replace what is cached (break-before-make).
  * STALE_OBJECT, BAD_ALIGNMENT, OUT_OF_RANGE (`va` not below USER_VA_END, `frame_pa` more than the
  * port can express), BAD_RIGHTS, ALREADY_MAPPED, BLOCK_MAPPED, OUT_OF_FRAMES.
  */
