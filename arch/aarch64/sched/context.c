@@ -24,15 +24,12 @@ void hal_context_init(struct hal_context *context, void (*entry)(void *), void *
                       unsigned index)
 {
     KASSERT(index < KERNEL_TASK_STACKS);
-    /* The registers that are not named are 0, x29 above all: the end of every backtrace. */
+    /* The other registers are 0, x29 above all: the end of every backtrace. */
     *context = (struct hal_context){
-        .x19_x30 =
-            {
-                [19 - 19] = (uint64_t)(uintptr_t)entry,
-                [20 - 19] = (uint64_t)(uintptr_t)argument,
-                [30 - 19] = (uint64_t)(uintptr_t)context_trampoline,
-            },
         .sp = (uint64_t)(uintptr_t)__task_stacks_start +
               (uint64_t)(index + 1U) * KERNEL_STACK_SLOT_SIZE,
     };
+    context->x19_x30[19 - 19] = (uint64_t)(uintptr_t)entry;
+    context->x19_x30[20 - 19] = (uint64_t)(uintptr_t)argument;
+    context->x19_x30[30 - 19] = (uint64_t)(uintptr_t)context_trampoline;
 }
