@@ -100,25 +100,3 @@ uint64_t table_descriptor_next(uint64_t raw)
 {
     return raw & DESC_TABLE_NEXT_MASK;
 }
-
-bool counted_table_descriptor_encode(uint64_t next_pa, unsigned live, uint64_t *raw)
-{
-    if (live > TABLE_ENTRIES || !table_descriptor_encode(next_pa, raw)) {
-        return false;
-    }
-    *raw |= (uint64_t)live << DESC_TABLE_IGNORED_SHIFT;
-    return true;
-}
-
-bool counted_table_descriptor_decode(uint64_t raw, uint64_t *next_pa, unsigned *live)
-{
-    const uint64_t known = DESC_TABLE_NEXT_MASK | DESC_TABLE_IGNORED_MASK | TYPE_BITS;
-    unsigned count = (unsigned)field(raw, DESC_TABLE_IGNORED_MASK, DESC_TABLE_IGNORED_SHIFT);
-
-    if ((raw & TYPE_BITS) != TYPE_BITS || (raw & ~known) != 0 || count > TABLE_ENTRIES) {
-        return false;
-    }
-    *next_pa = table_descriptor_next(raw);
-    *live = count;
-    return true;
-}

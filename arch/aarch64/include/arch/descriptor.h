@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sysregs.h>
 
 #define TABLE_ENTRIES 512U
 #define LEVEL_ROOT    0U
@@ -76,12 +77,33 @@ uint64_t table_descriptor_next(uint64_t raw);
  * 9:8 no meaning, TCR2_EL1.HAFT = 0 keeps bit 10 from being an access flag (DDI 0487, D8.3 "Table
  * descriptor format"). A new count in a live descriptor needs no break-before-make.
  *
+ * Inline, since every step of a walk in kernel/mm decodes one.
  * Encode: false, with `*raw` untouched, if the address or `live` does not fit. Decode: false, with
  * the results untouched, if `raw` is no table descriptor or one that encoding never makes.
  */
-__attribute__((warn_unused_result)) bool
-counted_table_descriptor_encode(uint64_t next_pa, unsigned live, uint64_t *raw);
-__attribute__((warn_unused_result)) bool
-counted_table_descriptor_decode(uint64_t raw, uint64_t *next_pa, unsigned *live);
+__attribute__((warn_unused_result)) static inline bool
+counted_table_descriptor_encode(uint64_t next_pa, unsigned live, uint64_t *raw)
+{
+    if ((next_pa & ~DESC_TABLE_NEXT_MASK) != 0 || live > TABLE_ENTRIES) {
+        return false;
+    }
+    *raw = next_pa | (uint64_t)live << DESC_TABLE_IGNORED_SHIFT | DESC_TYPE_BIT | DESC_VALID_BIT;
+    return true;
+}
+
+__attribute__((warn_unused_result)) static inline bool
+counted_table_descriptor_decode(uint64_t raw, uint64_t *next_pa, unsigned *live)
+{
+    uint64_t count = (raw & DESC_TABLE_IGNORED_MASK) >> DESC_TABLE_IGNORED_SHIFT;
+
+    if ((raw & ~(DESC_TABLE_NEXT_MASK | DESC_TABLE_IGNORED_MASK)) !=
+            (DESC_TYPE_BIT | DESC_VALID_BIT) ||
+        count > TABLE_ENTRIES) {
+        return false;
+    }
+    *next_pa = raw & DESC_TABLE_NEXT_MASK;
+    *live = (unsigned)count;
+    return true;
+}
 
 #endif
