@@ -236,7 +236,10 @@ status_t address_space_unmap(struct address_space_arena *arena, struct object_re
     if (status != STATUS_OK) {
         return status;
     }
+    /* The port knows pages at that level only. */
+    KASSERT(walk.level == LEVEL_PAGE);
     /* Commits: nothing below can fail. */
+    KASSERT(walk.level == LEVEL_PAGE); /* where alone there are pages */
     *frame_pa = last_entry(&walk)->pa;
     *token = new_token(arena, ref, va, FLUSH_INVALIDATE);
     arena->stale = arena->stale || token->need == FLUSH_INVALIDATE;
