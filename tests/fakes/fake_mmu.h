@@ -44,7 +44,7 @@ void fake_mmu_reset(const struct pmm *pmm);
 #define FAKE_MMU_EVENTS 64U
 void fake_mmu_forget_events(void);
 unsigned fake_mmu_count(enum fake_mmu_event_kind kind);
-size_t fake_mmu_events(const struct fake_mmu_event **events);
+size_t fake_mmu_events(const struct fake_mmu_event **list);
 
 /*
  * The first rule that was broken since fake_mmu_reset(), or NULL. The rules:
