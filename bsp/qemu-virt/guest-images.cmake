@@ -1,13 +1,13 @@
-# The guest images of the top-level build: nested builds of this board.
-# Results: <build>/tyrne.elf (gcc), <build>/tyrne-clang.elf (clang), and <build>/tyrne-timer.elf (gcc,
-# with the task that the timer's interrupt wakes).
+# The guest images of the top-level build: nested builds of this board, one for each compiler.
+# Results: <build>/tyrne.elf (gcc) and <build>/tyrne-clang.elf (clang); and by gcc, for tests,
+# tyrne-timer.elf (a task that the timer's interrupt wakes) and tyrne-bench.elf.
 include(ExternalProject)
 
-# tyrne_guest_image(NAME COMPILER BUILD [cmake arguments...]): the image NAME, built in guest-BUILD.
-function(tyrne_guest_image name compiler build)
-  ExternalProject_Add(guest-${build}
+# tyrne_guest_image(NAME COMPILER [cmake arguments...])
+function(tyrne_guest_image name compiler)
+  ExternalProject_Add(guest-${compiler}
     SOURCE_DIR ${CMAKE_SOURCE_DIR}/bsp/qemu-virt
-    BINARY_DIR ${CMAKE_BINARY_DIR}/guest-${build}
+    BINARY_DIR ${CMAKE_BINARY_DIR}/guest-${compiler}
     CMAKE_ARGS
       --toolchain ${CMAKE_SOURCE_DIR}/arch/aarch64/toolchain-${compiler}.cmake
       -DCMAKE_BUILD_TYPE=${TYRNE_GUEST_BUILD_TYPE}
@@ -20,6 +20,5 @@ function(tyrne_guest_image name compiler build)
     USES_TERMINAL_BUILD ON)
 endfunction()
 
-tyrne_guest_image(tyrne.elf gcc gcc)
-tyrne_guest_image(tyrne-clang.elf clang clang)
-tyrne_guest_image(tyrne-timer.elf gcc timer -DTYRNE_DEMO_TIMER=ON)
+tyrne_guest_image(tyrne.elf gcc -DTYRNE_TEST_IMAGES=ON)
+tyrne_guest_image(tyrne-clang.elf clang)

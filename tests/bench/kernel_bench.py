@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+"""Measure the kernel: executed instructions of its operations, and the size of its images.
+
+    kernel_bench.py --bench BENCH.elf --out FILE.json [--image NAME=ELF]...
+
+Runs the bench image (tests/bench/guest/bench.c) with one instruction in each translation block and a
+log line for each block executed, and counts the lines between the hints that delimit a stretch: the
+guest is not instrumented, the counts are exact and repeatable. Sizes are those of the sections.
+
+Exit codes: 0 measured, 2 wrong usage, 3 the bench image did not run to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+from elftools.elf.elffile import ELFFile
+
+HINT = 0xD503201F  # HINT #0; the immediate is CRm:op2, bits 11:5 (DDI 0487, "HINT")
+FIRST_MARK, LAST_MARK = 0x40, 0x7F
+BOUND_S = 300
+MACHINE = ["-M", "virt,gic-version=2", "-cpu", "cortex-a72", "-smp", "1", "-m", "128M"]
+NAMES = re.compile(rb"bench: (\d+) ([^\r\n]+)")
+EXECUTED = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
+SECTIONS = {"text": [".text"], "rodata": [".rodata"], "data": [".data"], "bss": [".bss"]}
+SECTIONS |= {"boot_tables": [".boot_tables"], "stacks": [".stacks"]}
+
+
+class BenchError(Exception):
+    """The bench image did not do what it should."""
+
+
+def one_instruction_per_block() -> list[str]:
+    """QEMU's option for it: an accelerator property since 8.1, a switch before."""
+    said = subprocess.run(
+        ["qemu-system-aarch64", "--help"], capture_output=True, text=True, check=False
+    )
+    if "one-insn-per-tb" in said.stdout:
+        return ["-accel", "tcg,one-insn-per-tb=on"]
+    return ["-accel", "tcg", "-singlestep"]
+
+
+def marks_of(elf_path: Path) -> dict[int, int]:
+    """Address -> mark of each delimiting hint in the image."""
+    found: dict[int, int] = {}
+    with elf_path.open("rb") as stream:
+        section = ELFFile(stream).get_section_by_name(".text")
+        code, base = section.data(), section["sh_addr"]
+    for offset in range(0, len(code) - 3, 4):
+        word = int.from_bytes(code[offset : offset + 4], "little")
+        number = (word ^ HINT) >> 5
+        if (word ^ HINT) & 0x1F == 0 and FIRST_MARK <= number <= LAST_MARK:
+            found[base + offset] = number
+    if not found:
+        raise BenchError(f"{elf_path} holds no HINT #{FIRST_MARK:#x} to #{LAST_MARK:#x}")
+    return found
+
+
+def run(elf: Path, log: Path) -> bytes:
+    """Run the image to its end; returns what its console showed."""
+    command = ["qemu-system-aarch64", *MACHINE, *one_instruction_per_block()]
+    command += ["-display", "none", "-serial", "stdio", "-monitor", "none", "-nic", "none"]
+    command += ["-d", "exec,nochain", "-D", str(log), "-kernel", str(elf)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=BOUND_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"the guest did not end within {BOUND_S} s") from error
+    except OSError as error:
+        raise BenchError(f"{error}; QEMU is in the package qemu-system-arm") from None
+    if done.returncode or b"bench: done" not in done.stdout:
+        text = (done.stdout + done.stderr).decode(errors="replace")
+        raise BenchError(f"the guest did not reach 'bench: done' (exit {done.returncode}):\n{text}")
+    return done.stdout
+
+
+def executed(log: Path) -> Iterator[int]:
+    """The PC of each instruction executed."""
+    with log.open("rb") as stream:
+        rest = b""
+        while block := stream.read(1 << 24):
+            cut = block.rfind(b"\n") + 1
+            yield from (int(m[1], 16) for m in EXECUTED.finditer(rest + block[:cut]))
+            rest = block[cut:]
+
+
+def count(log: Path, marks: dict[int, int]) -> tuple[dict[int, list[int]], int]:
+    """Instructions between each start mark and its end, and how many were executed in all."""
+    counts: dict[int, list[int]] = {}
+    start: tuple[int, int] | None = None
+    total = 0
+    for total, pc in enumerate(executed(log), 1):
+        mark = marks.get(pc)
+        if mark is None:
+            continue
+        if mark % 2 == 0:
+            start = (mark, total)
+        elif start is not None and start[0] == mark - 1:
+            counts.setdefault(mark - 1, []).append(total - start[1] - 1)
+            start = None
+    return counts, total
+
+
+def sizes(elf_path: Path) -> dict[str, int]:
+    """Bytes of each kind of section."""
+    with elf_path.open("rb") as stream:
+        elf = ELFFile(stream)
+        found = {section.name: section["sh_size"] for section in elf.iter_sections()}
+        text = elf.get_section_by_name(".text")
+        # .text is padded to a page; its code ends where its last symbol does.
+        ends = [
+            symbol["st_value"] + symbol["st_size"]
+            for symbol in elf.get_section_by_name(".symtab").iter_symbols()
+            if symbol["st_info"]["type"] == "STT_FUNC"
+        ]
+        code = max(ends) - text["sh_addr"] if ends else text["sh_size"]
+    result = {kind: sum(found.get(name, 0) for name in names) for kind, names in SECTIONS.items()}
+    return {"code": code, **result}
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Everything, as one JSON document."""
+    marks = marks_of(args.bench)
+    with tempfile.TemporaryDirectory(prefix="bench-") as work:
+        log = Path(work) / "exec.log"
+        console = run(args.bench, log)
+        counts, total = count(log, marks)
+    names = {int(number): name.decode() for number, name in NAMES.findall(console)}
+    missing = [name for number, name in names.items() if number not in counts]
+    if missing or not names:
+        raise BenchError(f"no instructions counted for: {', '.join(missing) or 'anything'}")
+    return {
+        "instructions": {
+            names[number]: {
+                "min": min(values),
+                "max": max(values),
+                "runs": len(values),
+            }
+            for number, values in sorted(counts.items())
+        },
+        "executed_in_all": total,
+        "bytes": {name: sizes(Path(path)) for name, path in args.image},
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """The document as two tables."""
+    print("guest instructions (least, most of the runs)")
+    for name, value in result["instructions"].items():
+        print(f"  {value['min']:>6} {value['max']:>6}  {name}")
+    for name, kinds in result["bytes"].items():
+        print(f"bytes of {name}: " + ", ".join(f"{kind} {size}" for kind, size in kinds.items()))
+
+
+def named_image(text: str) -> tuple[str, str]:
+    """NAME=ELF of the command line."""
+    name, separator, path = text.partition("=")
+    if not separator or not Path(path).is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ELF with a file that exists")
+    return name, path
+
+
+def main() -> int:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bench", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--image", type=named_image, action="append", default=[])
+    args = parser.parse_args()
+    if not args.bench.is_file():
+        print(f"kernel_bench: {args.bench}: no such image", file=sys.stderr)
+        return 2
+    try:
+        result = measure(args)
+    except BenchError as error:
+        print(f"kernel_bench: {error}", file=sys.stderr)
+        return 3
+    args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    show(result)
+    print(f"written to {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
