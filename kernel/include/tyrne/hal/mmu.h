@@ -79,7 +79,8 @@ void hal_mmu_flush_all(void);
 /*
  * Make the table at `root_pa` the root of the user's half, in an order that never lets a walk mix
  * roots, and let walks start (SYSTEM.md section 6, "activate"). The TLB holds nothing of the last
- * space.
+ * space, and entries written so far are visible: those of a space that was not walked until now
+ * need no other barrier.
  */
 void hal_mmu_install_user_root(paddr_t root_pa);
 
