@@ -124,8 +124,7 @@ def _lint(args: argparse.Namespace, report: TextReport) -> int:
     findings = lint(pack, elf, registers.load(REGISTERS))
     if findings:
         raise PackError(findings)
-    kinds = ("checkpoints", "transitions", "invariants", "markers")
-    counts = ", ".join(f"{len(pack.items(kind))} {kind}" for kind in kinds)
+    counts = ", ".join(f"{len(pack.items(kind))} {kind}" for kind in pack_file.KINDS)
     report.line(f"{path}: fits {elf.path}: {counts}")
     return Exit.HELD
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
 
-from .expr import CORE, DOT, GENERAL, RANGE_FUNCTIONS, WORDS, Expression, field_values
+from .expr import CORE, DOT, EXCEPTION, GENERAL, RANGE_FUNCTIONS, WORDS, Expression, field_values
 from .image import MASK64, Image
 from .registers import Table
 
@@ -92,6 +92,9 @@ class State(Protocol):
 
     def register(self, name: str) -> int:
         """A system register; raises NotKnown when it cannot be read."""
+
+    def exception(self) -> Word:
+        """`none`, or whether the exception whose entry this stop is was announced by the pack."""
 
     def walks(self) -> Walks:
         """The table walker at this stop."""
@@ -185,6 +188,8 @@ class Evaluator:
             value = self.value(self._defines[name].tree, state)
         elif name.upper() in CORE:
             value = self._core(name.upper(), state)
+        elif name == EXCEPTION:
+            value = state.exception()
         elif name in GENERAL:
             value = state.general(int(name[1:]))
         elif name in self._table:

@@ -18,11 +18,13 @@ from .registers import Table
 
 DOT = "ǁ"  # stands for the dot of a section's name; a letter, so identifiers may hold it
 CORE = ("PC", "SP", "EL", "DAIF", "SPSEL", "MMU")
+EXCEPTION = "EXCEPTION"  # none, announced or unannounced: what the last step ended in
 GENERAL = tuple(f"x{n}" for n in range(31))
 REGIONS = ("low", "high", "text")
 RIGHTS = ("none", "r", "rw", "rx", "rwx", "x")
 SHAREABILITY = ("inner", "outer", "non")
-WORDS = ("fault", "device", "normal", "yes", "no", *RIGHTS, *SHAREABILITY)
+TAKEN = ("announced", "unannounced")
+WORDS = ("fault", "device", "normal", "yes", "no", *RIGHTS, *SHAREABILITY, *TAKEN)
 # name: (fewest, most arguments, needs a table walk)
 FUNCTIONS = {
     "pa": (1, 1, False),
@@ -231,6 +233,8 @@ class Checker:
             if upper == "MMU":
                 needs.registers |= {"SCTLR_EL1"}
             needs.core.add(upper if upper in ("PC", "SP") else "PSTATE")
+        elif name == EXCEPTION:
+            needs.core.add(EXCEPTION)
         elif name in GENERAL:
             needs.general = True
         elif name in self._table:

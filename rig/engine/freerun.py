@@ -11,7 +11,7 @@ from typing import Any
 
 from .checks import ERROR, FAIL, NOT_JUDGED, PASS, Check
 from .errors import CannotJudge, Exit, UsageError
-from .hang import where_is
+from .hang import UNKNOWN_PLACE, where_is
 from .image import Image
 from .pack import Pack
 from .process import Child, Children, find_tool, pick_cpu, tail
@@ -54,7 +54,7 @@ class FreeRun:
             phase.seconds = time.monotonic() - started
             if status is None:
                 where = where_is(self.run_dir, self.image)
-                place = where.text() if where else "an unknown place (QEMU does not answer)"
+                place = where.text() if where else UNKNOWN_PLACE
                 phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
                 phase.error = f"the guest did not end within {self.timeout:g} s: it is at {place}"
             elif events is None or not ended_by_guest(qemu, status, events.shutdown()):

@@ -12,6 +12,13 @@ from .process import find_tool
 from .qemu import QMP_DRIVER
 from .qmp import Qmp, QmpError
 
+# Under -icount sleep=off QEMU spins, and answers nobody, when every CPU sleeps and nothing comes.
+UNKNOWN_PLACE = (
+    "an unknown place (QEMU does not answer: a guest that sleeps in WFI with nothing armed that "
+    "would wake it looks like this)"
+)
+_TIMEOUT_S = 3.0
+
 
 def source_of(image: Image, pc: int) -> tuple[str, int]:
     """File and line of a PC, from gdb's reading of the DWARF."""
@@ -35,7 +42,7 @@ def source_of(image: Image, pc: int) -> tuple[str, int]:
 def where_is(run_dir: Path, image: Image) -> Where | None:
     """The guest's PC now, as a place; None when QEMU does not answer."""
     try:
-        qmp = Qmp(run_dir / QMP_DRIVER)
+        qmp = Qmp(run_dir / QMP_DRIVER, _TIMEOUT_S)
         text = qmp.monitor("info registers")
         qmp.close()
     except QmpError:

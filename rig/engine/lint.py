@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from typing import Any
 
 from .elf import Elf
 from .expr import Checker, ExprError, Expression, parse
@@ -11,6 +13,7 @@ from .registers import Table
 from .schema import Path, Reader
 
 PSTATE_FIELDS = ("EL", "DAIF", "SPSEL")
+GENERIC = re.compile(r"S[0-3]_[0-7]_C\d{1,2}_C\d{1,2}_[0-7]")
 
 
 def change_name(name: str) -> tuple[str, str]:
@@ -45,18 +48,7 @@ class Lint:
                 self._expression(text, reader, (*path, "expect", index))
             self._trigger(rule, reader, path)
         for rule in self._pack.items("transitions"):
-            reader, path = self._pack.origin[rule["id"]]
-            for key in ("changes", "writes", "may", "of"):
-                for index, name in enumerate(rule.get(key) or []):
-                    self._register(name, reader, (*path, key, index))
-            for index, name in enumerate(rule.get("writes") or []):
-                register, field = change_name(name)
-                if (register == "PSTATE") != bool(field) or field == "EL":
-                    reader.complain_at(
-                        (*path, "writes", index),
-                        f"{name!r} cannot be written by an MSR of its own, "
-                        "expected a whole register, DAIF or SPSEL",
-                    )
+            self._transition(rule, *self._pack.origin[rule["id"]])
         for rule in self._pack.items("invariants"):
             reader, path = self._pack.origin[rule["id"]]
             self._expression(rule["always"], reader, (*path, "always"))
@@ -116,6 +108,21 @@ class Lint:
                 )
                 return
             self._symbol(symbol, reader, (*path, "at"))
+
+    def _transition(self, rule: dict[str, Any], reader: Reader, path: Path) -> None:
+        for key in ("changes", "writes", "may", "of"):
+            for index, name in enumerate(rule.get(key) or []):
+                # What no table names may be written, but nobody can read it.
+                if key != "may" or not GENERIC.fullmatch(name):
+                    self._register(name, reader, (*path, key, index))
+        for index, name in enumerate(rule.get("writes") or []):
+            register, field = change_name(name)
+            if (register == "PSTATE") != bool(field) or field == "EL":
+                reader.complain_at(
+                    (*path, "writes", index),
+                    f"{name!r} cannot be written by an MSR of its own, "
+                    "expected a whole register, DAIF or SPSEL",
+                )
 
     def _register(self, text: str, reader: Reader, path: Path) -> None:
         register, field = change_name(text)

@@ -32,6 +32,23 @@ def _one_trigger(item: dict[str, Any]) -> str:
     return f"has {' and '.join(found) or 'no trigger'}, expected one of {', '.join(_TRIGGERS)}"
 
 
+def budget_of(rule: dict[str, Any]) -> tuple[int, int | None]:
+    """(min, max) of `count`, or of `min` and `max`; without any of them at least one."""
+    count, least = rule.get("count"), rule.get("min")
+    if count is not None:
+        return int(count), int(count)
+    return 1 if least is None else int(least), rule.get("max")
+
+
+def _wrong_budget(item: dict[str, Any]) -> str:
+    if "count" in item and ("min" in item or "max" in item):
+        return "has count and min or max, expected count, or min and max"
+    least, most = budget_of(item)
+    if most is not None and least > most:
+        return f"min {least} is above max {most}, expected min up to max (min is 1 unless given)"
+    return ""
+
+
 CHECKPOINT = Record(
     {
         "id": IDENT,
@@ -76,6 +93,30 @@ INVARIANT = Record(
         "spec": TEXT,
     },
     required=("id", "why"),
+)
+LEVEL = Text(choices=("EL0", "EL1", "EL2", "EL3"))
+EXCEPTION_CLASSES = (
+    "IRQ", "FIQ", "SERROR", "SVC", "HVC", "SMC", "UNDEFINED", "INSTRUCTION_ABORT", "DATA_ABORT",
+    "BREAKPOINT",
+)  # fmt: skip
+EXCEPTION = Record(
+    {
+        "id": IDENT,
+        "group": IDENT,
+        "variants": NAMES,
+        "class": ListOf(Text(choices=EXCEPTION_CLASSES), one=True),
+        "from": LEVEL,
+        "to": LEVEL,
+        "since": IDENT,
+        "until": IDENT,
+        "count": Number(least=1),
+        "min": Number(),
+        "max": Number(least=1),
+        "why": TEXT,
+        "spec": TEXT,
+    },
+    required=("id", "class", "why"),
+    check=_wrong_budget,
 )
 VARIANT = Record({"machine": TEXT, "qemu": ListOf(TEXT), "cpu": TEXT, "memory": TEXT, "why": TEXT})
 ALLOW = Record(
@@ -140,6 +181,7 @@ PACK = Record(
         "checkpoints": ListOf(CHECKPOINT),
         "transitions": ListOf(TRANSITION),
         "invariants": ListOf(INVARIANT),
+        "exceptions": ListOf(EXCEPTION),
         "waive": ListOf(Record({"rule": IDENT, "why": TEXT}, required=("rule", "why"))),
         "markers": ListOf(
             Either(
@@ -154,7 +196,10 @@ PACK = Record(
     },
     refused={"ordering": _LATER, "address_space": _LATER},
 )
-_JOINED = ("watch", "volatile", "checkpoints", "transitions", "markers", "waive")
+KINDS = ("checkpoints", "transitions", "invariants", "exceptions", "markers")
+_JOINED = (
+    "watch", "volatile", "checkpoints", "transitions", "exceptions", "markers", "waive"
+)  # fmt: skip
 
 
 @dataclass
@@ -188,7 +233,7 @@ class Pack:
     def rules(self) -> dict[str, dict[str, Any]]:
         """Every rule of the pack by id, for explain."""
         found: dict[str, dict[str, Any]] = {}
-        for kind in ("checkpoints", "transitions", "invariants", "markers"):
+        for kind in KINDS:
             for rule in self.items(kind):
                 found[rule["id"]] = {"kind": kind.removesuffix("s"), **rule}
         faults = self.data.get("faults") or {}
@@ -301,10 +346,11 @@ def _check_ids(pack: Pack) -> None:
     """Cross references that need no ELF: checkpoint names, variants, waivers."""
     checkpoints = [c.get("id") for c in pack.items("checkpoints")]
     variants = pack.variants()
-    for kind in ("checkpoints", "transitions", "invariants", "markers"):
+    for kind in KINDS:
         for rule in pack.items(kind):
             reader, path = pack.origin.get(rule.get("id", ""), (pack.readers[-1], (kind,)))
-            for name in ("from", "until", "to"):
+            # In `exceptions`, from and to are levels.
+            for name in ("since", "until") if kind == "exceptions" else ("from", "until", "to"):
                 starts = name == "from"
                 target = rule.get(name)
                 if target is None or target in checkpoints or (starts and target == RESET):

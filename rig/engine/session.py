@@ -83,7 +83,8 @@ def groups_of(pack: Pack, command: str) -> list[str]:
     if command in ("run", "step") and pack.items("checkpoints"):
         groups += pack.groups()
         groups += [r.get("group", group_of(pack, r["to"])) for r in pack.items("transitions")]
-        groups += [rule.get("group", "invariants") for rule in pack.items("invariants")]
+        for kind in ("invariants", "exceptions"):
+            groups += [rule.get("group", kind) for rule in pack.items(kind)]
     if command == "run":
         groups += ["markers"] * bool(pack.items("markers")) + ["end"]
     if command in ("run", "faults") and pack.data.get("faults"):

@@ -14,7 +14,7 @@ from .checks import FAIL, NOT_JUDGED, Check, Where
 from .errors import CannotJudge, Exit, TimeBound, UsageError
 from .events import read_events
 from .freerun import START_S, died, ended_by_guest
-from .hang import where_is
+from .hang import UNKNOWN_PLACE, where_is
 from .image import Image
 from .pack import Pack, group_of
 from .paths import GDB_MAIN
@@ -39,7 +39,7 @@ def make_job(  # pylint: disable=too-many-arguments # the job is what they make 
     """The engine's job: everything it needs, as plain data."""
     waived = {waiver["rule"] for waiver in pack.items("waive")}
     rules: dict[str, list[dict[str, Any]]] = {}
-    for kind in ("checkpoints", "transitions", "invariants"):
+    for kind in ("checkpoints", "transitions", "invariants", "exceptions"):
         rules[kind] = [r for r in for_variant(pack.items(kind), variant) if r["id"] not in waived]
     known = {rule["id"] for rule in rules["checkpoints"]} | {"reset"}
     rules["transitions"] = [
@@ -97,6 +97,7 @@ class Stepping:
     run_dir: Path
     timeout: float
     show: Show
+    waits: dict[str, Any] | None = None  # the engine's word that a step does not answer
 
     def run(self, result: VariantResult) -> None:
         """Step the guest and collect the checks; infrastructure failures land in the phase."""
@@ -143,21 +144,28 @@ class Stepping:
 
     def _take(self, event: dict[str, Any], result: VariantResult, phase: Phase) -> None:
         self.show(event)
+        self.waits = event if event["event"] == "waits" else None
         if event["event"] == "checkpoint":
             result.checks += [Check.from_json(check) for check in event["checks"]]
         elif event["event"] == "check":
             result.checks.append(Check.from_json(event["check"]))
-        elif event["event"] in ("progress", "end"):
+        elif event["event"] in ("progress", "waits", "end"):
             phase.stepped, phase.run_over = event["stepped"], event["run_over"]
             if event["event"] == "end":
                 phase.reason, phase.seconds = event["reason"], event["seconds"]
 
     def _hang(self, result: VariantResult, phase: Phase) -> None:
         """The time bound: say where the guest is, and which checkpoints are still open."""
-        where = where_is(self.run_dir, self.image)
-        place = where.text() if where else "an unknown place (QEMU does not answer)"
+        where = Where.from_json(self.waits["where"]) if self.waits else None
+        if self.waits and where:
+            how = "the guest sleeps behind" if self.waits["asleep"] else "there is no end of"
+            why = ", and nothing that is armed wakes it" if self.waits["asleep"] else ""
+            place = f"{how} `{where.instruction}` at {where.text()}{why}"
+        else:
+            where = where_is(self.run_dir, self.image)
+            place = f"the guest is at {where.text() if where else UNKNOWN_PLACE}"
         phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
-        phase.error = f"stepping did not end within {self.timeout:g} s: the guest is at {place}"
+        phase.error = f"stepping did not end within {self.timeout:g} s: {place}"
         self._open(result, phase, where)
 
     def _open(self, result: VariantResult, phase: Phase, where: Where | None) -> None:

@@ -106,6 +106,13 @@ class Checkpoints:
                 due.append(item)
         return due
 
+    @staticmethod
+    def take_back(insn: Insn) -> None:
+        """The instruction was about to execute, but an exception came first: it will come again."""
+        for item in insn.triggers:
+            if "before" in item.rule and not item.fired:
+                item.seen -= 1
+
     def reached(self, pc: int) -> list[Checkpoint]:
         """Checkpoints placed at this address."""
         return [item for item in self.at.get(pc, ()) if not item.fired]

@@ -15,6 +15,9 @@ import capstone
 from engine.registers import Table
 
 _SIGN26, _SIGN19, _SIGN14 = 1 << 25, 1 << 18, 1 << 13
+_YIELD, _WFE, _WFI = 0xD503203F, 0xD503205F, 0xD503207F
+_NAP_S, _SUSPEND_S = 0.02, 2.0
+_NO_CODE = ("exception", "thread", "counter")  # registers that change no fetch
 _DC_CRM = (3, 4, 6, 10, 11, 12, 13, 14)  # data-cache operations by CRm, CRn = 7
 # DDI 0487, C6.2 "MSR (immediate)" by (op1, op2), and the registers that are views of PSTATE.
 _PSTATE_IMMEDIATES = {(0, 4): "PAN", (0, 5): "SPSEL", (3, 6): "DAIF", (3, 7): "DAIF"}
@@ -22,7 +25,7 @@ _PSTATE_REGISTERS = {0xD5184200: "SPSEL", 0xD5184260: "PAN", 0xD51B4220: "DAIF"}
 
 
 @dataclass
-class Insn:
+class Insn:  # pylint: disable=too-many-instance-attributes # what the engine asks of one
     """One decoded instruction at one PC."""
 
     pc: int
@@ -36,6 +39,8 @@ class Insn:
     changes_state: bool = False  # more than general registers, flags and memory
     drops_code: bool = False  # what is cached about instructions may be stale afterwards
     stores: bool = False
+    skipped: bool = False  # a hint over which QEMU would step together with the next instruction
+    sleeps: float = 0.0  # it may put the CPU to sleep: seconds to wait before QEMU is asked
     triggers: list[Any] = field(default_factory=list)  # pending checkpoints that it may fire
 
     @property
@@ -122,7 +127,9 @@ class Decoder:
         if opcode & 0xFFF00000 == 0xD5100000:
             insn.writes, insn.writes_from = self._register(opcode), opcode & 31
             insn.writes_pstate = _PSTATE_REGISTERS.get(opcode & ~31, "")
-            insn.changes_state = insn.drops_code = True
+            insn.changes_state = True
+            known = self._table.registers.get(insn.writes)
+            insn.drops_code = known is None or known.kind not in _NO_CODE
         elif opcode & 0xFFF80000 == 0xD5080000:  # SYS: cache, TLB and address operations
             data_cache = opcode >> 12 & 15 == 7 and opcode >> 8 & 15 in _DC_CRM
             insn.changes_state = insn.drops_code = not data_cache
@@ -131,7 +138,13 @@ class Decoder:
             insn.changes_state = True
         elif opcode & 0xFFFFF01F == 0xD503301F:  # barriers
             insn.changes_state = True
-        elif opcode & 0xFFFFFFDF == 0xD503205F:  # WFE, WFI
+        elif opcode in (_WFE, _YIELD):
+            insn.changes_state = opcode == _WFE
+            insn.skipped = True
+        elif opcode == _WFI:
             insn.changes_state = True
+            insn.sleeps = _NAP_S
         elif opcode >> 24 == 0xD4:  # SVC, HVC, SMC, BRK, HLT
             insn.changes_state = True
+            if opcode & 0xFFE0001F in (0xD4000002, 0xD4000003):  # HVC, SMC: PSCI's CPU_SUSPEND
+                insn.sleeps = _SUSPEND_S

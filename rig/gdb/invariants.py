@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.checks import ERROR, FAIL, NOT_JUDGED, PASS, Check
 from engine.evaluate import Evaluator, NotKnown
-from engine.expr import Checker, Expression, parse
+from engine.expr import EXCEPTION, Checker, Expression, parse
 from engine.pack import RESET
 from recorder import Recorder
 from state import PSTATE_WATCHED, LiveState, SteadyState
@@ -22,7 +22,7 @@ class Invariant:
     active: bool
     evaluated: int = 0
     done: bool = False  # reported (broken or not to be judged)
-    known: set[tuple[int, ...]] = field(default_factory=set)  # inputs for which it holds
+    known: set[tuple[int | str, ...]] = field(default_factory=set)  # inputs for which it holds
 
     @property
     def id(self) -> str:
@@ -52,13 +52,18 @@ class Invariants:
             self._items.append(Invariant(rule, expression, active))
         self._live = [item for item in self._items if item.active]
 
-    def begin_or_end(self, checkpoint: str) -> None:
-        """A checkpoint fired: some invariants start, some end."""
+    def begin(self, checkpoint: str) -> None:
+        """A checkpoint fired: some invariants start here."""
+        self._switch("from", checkpoint, True)
+
+    def end(self, checkpoint: str) -> None:
+        """A checkpoint is about to fire: some invariants need not hold from this stop on."""
+        self._switch("until", checkpoint, False)
+
+    def _switch(self, key: str, checkpoint: str, active: bool) -> None:
         for item in self._items:
-            if item.rule.get("from") == checkpoint:
-                item.active = True
-            if item.rule.get("until") == checkpoint:
-                item.active = False
+            if item.rule.get(key) == checkpoint:
+                item.active = active
         self._live = [item for item in self._items if item.active and not item.done]
 
     def evaluate(self, state: LiveState, instruction: str) -> str:
@@ -78,13 +83,15 @@ class Invariants:
             self._live = [item for item in self._live if not item.done]
         return stop
 
-    def _key(self, expression: Expression, state: LiveState) -> tuple[int, ...] | None:
+    def _key(self, expression: Expression, state: LiveState) -> tuple[int | str, ...] | None:
         """Everything the expression reads, None when that is not known cheaply."""
         needs = expression.needs
         if needs.walk or needs.general or not needs.registers <= self._control:
             return None
         regs = state.regs
-        values = []
+        values: list[int | str] = []
+        if EXCEPTION in needs.core:
+            values.append(state.exception())
         if "PC" in needs.core:
             values.append(regs[32])
         if "SP" in needs.core:

@@ -1,9 +1,10 @@
 """Finds hot loops whose every instruction was stepped, so that they may be run to their exit.
 
 A loop's body is everything executed between two visits of its head over a backward branch, callees
-included. The region (union of the last bodies) is closed once several visits added nothing. It may
-be run over when it holds no instruction that changes state, only such as no pending checkpoint
-waits for. Its exits are the static successors outside of it, the return sites, and the vectors.
+included. The region (union of the last bodies) is closed once several visits added nothing; a body
+in which an exception was taken does not count. It may be run over when it holds no instruction that
+changes state, only such as no pending checkpoint waits for. Its exits are the static successors
+outside of it, the return sites, and the vectors.
 """
 
 from __future__ import annotations
@@ -39,11 +40,17 @@ class Loops:
         self._log: list[int | frozenset[int]] = []
         self._heads: dict[int, _Head] = {}
         self._returns: dict[int, set[int]] = {}
+        self._cut = -1  # where the log was interrupted last
 
     def forget(self) -> None:
         """The code may have changed: start anew."""
         self._log.clear()
         self._heads.clear()
+        self._cut = -1
+
+    def interrupted(self) -> None:
+        """An exception was taken: what follows is the handler, no part of a body around it."""
+        self._cut = len(self._log)
 
     def step(self, insn: Insn, pc: int) -> frozenset[int] | None:
         """An instruction was executed and led to pc; a region when pc may be run over."""
@@ -73,8 +80,10 @@ class Loops:
             head.last = len(self._log)
 
     def _visit(self, head: _Head) -> frozenset[int] | None:
-        entries = self._log[head.last :]
-        head.last = len(self._log)
+        start, head.last = head.last, len(self._log)
+        if start <= self._cut:
+            return None  # this body was interrupted: it says nothing, but what was known holds
+        entries = self._log[start:]
         if len(entries) > MAX_BODY:
             return None
         body = frozenset(chain.from_iterable((e,) if isinstance(e, int) else e for e in entries))

@@ -46,6 +46,10 @@ class Recorder:
         text = f"(loop run over: {count} instructions) then {insn.text}"
         self._last.append((self.executed, Insn(insn.pc, insn.opcode, text)))
 
+    def note_exception(self, pc: int, text: str) -> None:
+        """An exception was taken; nothing was executed for it."""
+        self._last.append((self.executed, Insn(pc, None, f"({text})")))
+
     def where(self, pc: int, instruction: str = "") -> Where:
         """A place, named through either alias."""
         link = self._image.link(pc)

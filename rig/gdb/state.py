@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from decode import Insn
 from engine.checks import Where
-from engine.evaluate import NotKnown
+from engine.evaluate import NotKnown, Word
 from engine.registers import Table
 from memory import LiveWalks
 from target import PC, PSTATE, SP, Target
 
 # Condition flags (31:28) and BTYPE (11:10, set by indirect branches) change all the time.
 PSTATE_WATCHED = 0xFFFFFFFF & ~(0xF << 28 | 0x3 << 10)
+_TIMER = re.compile(r"CNT[A-Z]+_CTL_EL\d")
 
 
 @dataclass
@@ -23,7 +25,7 @@ class Write:
     instruction: str
 
 
-class LiveState:
+class LiveState:  # pylint: disable=too-many-instance-attributes # each a cache of its own
     """The State of the expressions, on the live guest."""
 
     def __init__(self, target: Target, table: Table, walker: str) -> None:
@@ -38,7 +40,10 @@ class LiveState:
         self._steady: dict[str, int] = {}  # control registers, until written
         self._shadow: dict[str, int] = {}  # written values of registers the stub does not offer
         self._walks: LiveWalks | None = None
+        self._timer_names = [name for name in target.offered if _TIMER.fullmatch(name)]
+        self._timers: bool | None = None  # is one enabled? until a register is written
         self.regs: tuple[int, ...] = target.core()
+        self.taken = Word("none")  # or announced, unannounced: this stop is an exception's entry
         # Since the last snapshot; PSTATE.FIELD for an MSR to a field, whatever the value.
         self.writes: dict[str, list[Write]] = {}
 
@@ -46,12 +51,10 @@ class LiveState:
 
     def refresh(self) -> None:
         """Take in the state after a step or a run."""
-        old = self.regs
         self.regs = self._target.core()
+        self.taken = Word("none")
         self._cache.clear()
         self._walks = None
-        if (old[PSTATE] ^ self.regs[PSTATE]) & 0x2C0:  # D, I or F (and A with them)
-            self._target.take_interrupts(self.regs[PSTATE] & 0xC0 != 0xC0)
 
     def executed(self, insn: Insn, before: tuple[int, ...]) -> str:
         """Book what a stepped instruction wrote; returns the register's name, or ""."""
@@ -63,9 +66,14 @@ class LiveState:
         elif name:
             self._book(name, insn)
             self._steady.pop(name, None)
+            self._timers = None
             if self._names.get(name) is None:
                 self._shadow[name] = 0 if insn.writes_from == 31 else before[insn.writes_from]
         return name
+
+    def interrupted(self, pc: int, what: str) -> None:
+        """Book what an exception entry at pc wrote of PSTATE (DAIF, SPSel, the level)."""
+        self.writes.setdefault("PSTATE", []).append(Write(pc, what))
 
     def _book(self, name: str, insn: Insn) -> None:
         self.writes.setdefault(name, []).append(Write(insn.pc, insn.text))
@@ -109,6 +117,20 @@ class LiveState:
         if name not in self._steady:
             self._steady[name] = self.register(name)
         return self._steady[name]
+
+    def stub(self, name: str) -> int | None:
+        """A register by the stub's own name, whether the table has it or not."""
+        return self._target.system(name) if name in self._target.offered else None
+
+    def timer_enabled(self) -> bool:
+        """Is one of the CPU's generic timers enabled (CNTx_CTL_ELy.ENABLE)?"""
+        if self._timers is None:
+            self._timers = any(self._target.system(name) & 1 for name in self._timer_names)
+        return self._timers
+
+    def exception(self) -> Word:
+        """Is this stop the entry of an exception, and does the pack announce it?"""
+        return self.taken
 
     def offers(self, name: str) -> bool:
         """Can the register be read here (or was it written)?"""
@@ -158,6 +180,10 @@ class SteadyState:
     def register(self, name: str) -> int:
         """See LiveState."""
         return self._live.steady(name) if name in self._control else self._live.register(name)
+
+    def exception(self) -> Word:
+        """See LiveState."""
+        return self._live.exception()
 
     def walks(self) -> LiveWalks:
         """See LiveState."""

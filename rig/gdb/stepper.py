@@ -10,23 +10,24 @@ from typing import Any
 from checkpoints import Checkpoint, Checkpoints
 from decode import Decoder, Insn
 from engine.elf import Elf
-from engine.evaluate import Evaluator, NotKnown
+from engine.evaluate import Evaluator
 from engine.expr import Checker, parse
 from engine.image import Alias, Image
 from engine.qmp import Qmp
 from engine.registers import Table
+from exceptions import Exceptions, Taken, level_of, recognise, vector_entries
 from invariants import Invariants
 from loops import Loops
 from recorder import Recorder
 from state import LiveState
-from target import SP, GuestEnded, Target
+from target import PSTATE, SP, GuestEnded, Target
 from transitions import Transitions
 
 _PROGRESS_S = 0.5
 _PROGRESS_STEPS = 256
 _FRAMES = 8
 _POISON = 0xA5
-_VECTORS = range(0, 0x800, 0x80)
+_IRQ_AND_FIQ = 0xC0  # of PSTATE: both masked
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._invariants = Invariants(
             job["invariants"], Checker(table, elf, defines), evaluator, self.recorder, control
         )
+        self._exceptions = Exceptions(job["exceptions"], self.recorder)
         self._loops = None if job["every_instruction"] else Loops(self._fetch, self._blocked)
         self._qmp = Qmp(Path(job["qmp"]))
         self._steady = job["settings"]["steady"]
@@ -73,6 +75,10 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
+        self._sleeper = ""  # the instruction behind which the CPU sleeps
+        self._held: int | None = None  # it sleeps here with interrupts open: not arrived yet
+        self._waiting = False  # was the driver told that a step does not answer?
+        target.silent = self._silent
         self._job_poison: list[tuple[int, int]] = job["poison"]
 
     # --- the run ----------------------------------------------------------------------------------
@@ -124,31 +130,65 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             if self._finished():
                 return insn
         before = state.regs
-        self._target.step()
-        self.recorder.note(insn)
+        asleep = False
+        if insn.skipped:
+            self._target.skip(insn.pc)
+        else:
+            asleep = self._target.step(insn.pc, insn.sleeps)
+        self._answered(insn if asleep else None)
         state.refresh()
-        pc = state.pc
-        state.executed(insn, before)
-        if insn.drops_code:
-            self._forget_code()
-        self._after(insn, pc)
-        if self._loops is not None and not self._broken_stop:
-            region = self._loops.step(insn, pc)
+        taken = recognise(state, insn, before)
+        if taken is None or taken.executed:
+            self.recorder.note(insn)
+            state.executed(insn, before)
+            if insn.drops_code:
+                self._forget_code()
+        cause = insn
+        if taken is not None:
+            cause = self._exception(taken, insn)
+        levels = {level_of(before), level_of(state.regs)}
+        if len(levels) > 1 and max(levels) > 1:
+            self._forget_code()  # another regime: the same address may be other memory
+        self._after(insn, cause, taken, asleep)
+        if self._loops is not None and taken is None and not self._broken_stop:
+            region = self._loops.step(insn, state.pc)
             if region is not None:
                 self._run_over(region)
         return self._fetch(state.pc)
 
-    def _after(self, insn: Insn, pc: int) -> None:
+    def _after(self, insn: Insn, cause: Insn, taken: Taken | None, asleep: bool) -> None:
+        pc = self._state.pc
+        executed = taken.executed if taken else bool(insn.branch) or pc == insn.next
         due: list[Checkpoint] = []
-        if insn.triggers and (insn.branch or insn.changes_state or pc == insn.next):
-            if insn.branch or pc == insn.next:  # else it took an exception and did not execute
-                due += self._checkpoints.count(insn, "after")
-        due += self._checkpoints.reached(pc)
+        if insn.triggers and executed:
+            due += self._checkpoints.count(insn, "after")
+        if self._held is not None and executed:
+            due += self._checkpoints.reached(self._held)  # woken, and nothing was taken
+        self._held = None
+        if asleep and self._state.regs[PSTATE] & _IRQ_AND_FIQ != _IRQ_AND_FIQ:
+            self._held = pc  # what wakes it will be taken first
+        else:
+            due += self._checkpoints.reached(pc)
         if self._markers and insn.stores:
             due += self._checkpoints.printed()
-        self._hold(insn)
+        for item in due:
+            self._invariants.end(item.id)
+        self._hold(cause)
         if due:
-            self._judge(insn, due)
+            self._judge(cause, due)
+
+    def _exception(self, taken: Taken, insn: Insn) -> Insn:
+        """Book an exception entry; what took place, as a history's line."""
+        words = taken.text()
+        place = self.recorder.where(taken.back).text()
+        self._state.taken = self._exceptions.judge(taken, f"interrupted at {place}")
+        self._state.interrupted(taken.back, words)
+        self.recorder.note_exception(taken.back, words)
+        if not taken.executed:
+            self._checkpoints.take_back(insn)
+        if self._loops is not None:
+            self._loops.interrupted()
+        return Insn(taken.back, None, words)
 
     def _hold(self, insn: Insn) -> None:
         """Evaluate the invariants; one that breaks may end the run."""
@@ -159,11 +199,13 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
 
     def _judge(self, insn: Insn, due: list[Checkpoint]) -> None:
         for item in sorted(due, key=lambda checkpoint: checkpoint.index):
+            self._invariants.end(item.id)
             # The way first: what changed on it is the cause of what the checkpoint finds.
             self._transitions.arrive(item, self._state)
             self._checkpoints.fire(item, self._state, insn.text)
             self._fired.append(item.id)
-            self._invariants.begin_or_end(item.id)
+            self._invariants.begin(item.id)
+            self._exceptions.begin_or_end(item.id)
             self._hold(insn)
         if due:
             self._cache.clear()  # fired checkpoints no longer wait for instructions
@@ -193,32 +235,29 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
 
     def _run_over(self, region: frozenset[int]) -> None:
         assert self._loops is not None
-        exits = self._loops.exits(region)
+        state = self._state
+        # At the stop QEMU would move the time to the timer's deadline: see target.py.
+        exits = None if state.timer_enabled() else self._loops.exits(region)
         if exits is None:
             return
-        before = self._qmp.instructions()
-        head = self._fetch(self._state.pc)
-        self._target.run_to(exits | (self._return_sites() | self._vectors()) - region)
-        self._state.refresh()
-        pc = self._state.pc
+        before, regs = self._qmp.instructions(), state.regs
+        head = cause = self._fetch(state.pc)
+        self._target.run_to(exits | (self._return_sites() | vector_entries(state)) - region)
+        state.refresh()
+        pc = state.pc
         self.recorder.note_run_over(self._qmp.instructions() - before, head)
         self._loops.ran_over(region, pc)
+        taken = None if pc in exits else recognise(state, None, regs)
+        if taken is not None:
+            cause = self._exception(taken, head)
         due = self._checkpoints.reached(pc)
         if self._markers:
             due += self._checkpoints.printed()
-        self._hold(head)
+        for item in due:
+            self._invariants.end(item.id)
+        self._hold(cause)
         if due:
-            self._judge(head, due)
-
-    def _vectors(self) -> set[int]:
-        """The vector entries in force, where an exception in the loop would lead."""
-        level = self._state.core("PSTATE") >> 2 & 3
-        name = f"VBAR_EL{max(level, 1)}"
-        try:
-            base = self._state.steady(name)
-        except (NotKnown, KeyError):
-            return set()
-        return {base + offset for offset in _VECTORS}
+            self._judge(cause, due)
 
     def _return_sites(self) -> set[int]:
         """Return addresses of the current call chain (x30 and the frame records)."""
@@ -236,6 +275,25 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         return {site for site in sites if site and site % 4 == 0}
 
     # --- reporting --------------------------------------------------------------------------------
+
+    def _silent(self) -> None:
+        """A step does not answer: tell the driver where, it may be for ever."""
+        self._waiting = True
+        pc = self._state.pc
+        words = self._sleeper or self._fetch(pc).text
+        where = self.recorder.where(pc - 4 if self._sleeper else pc, words)
+        self.recorder.event(
+            "waits",
+            where=vars(where),
+            asleep=bool(self._sleeper),
+            stepped=self.recorder.stepped,
+            run_over=self.recorder.run_over,
+        )
+
+    def _answered(self, sleeper: Insn | None) -> None:
+        if self._waiting:
+            self.recorder.event("goes-on")
+        self._waiting, self._sleeper = False, sleeper.text if sleeper else ""
 
     def _progress(self, started: float) -> None:
         now = time.monotonic()
@@ -261,6 +319,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             self._checkpoints.finish(where, self._broken_stop)
             self._transitions.finish()
             self._invariants.finish()
+            self._exceptions.finish(self._broken_stop)
         self.recorder.event(
             "end",
             reason=reason,

@@ -1,23 +1,43 @@
 """The guest as gdb's remote connection sees it: steps, runs, registers, memory.
 
-Stepping sends the remote protocol's packets over gdb's own connection (gdb.RemoteTargetConnection,
-gdb 12 and later) instead of running `stepi`: gdb's stop handling costs four times what QEMU's does
-(measured: 5,000 instead of 1,200 steps a second). gdb does not see these steps; `hand_over` makes
-it read everything anew before a person gets the prompt.
+The remote protocol's packets go over gdb's own connection (link.py) instead of through `stepi`:
+gdb's stop handling costs four times what QEMU's does (measured: 5,000 instead of 1,200 steps a
+second). gdb does not see these steps; `hand_over` makes it read everything anew before a person
+gets the prompt.
+
+Interrupts and time, measured on QEMU 7.2 under `-icount shift=0,sleep=off`:
+- The step flags are those of STEP_OPEN for the whole run. Without NOIRQ a pending interrupt is
+  taken at the start of a step, in place of the instruction. With NOTIMER the virtual clock is off
+  while the step runs, yet timers that are due run when QEMU resumes, before the instruction: each
+  interrupt comes at the instruction at which it comes in a free run.
+- Without NOTIMER (0x1), and at the end of a run to a breakpoint, QEMU takes the stopped CPU for an
+  idle one and moves the virtual time to the next timer's deadline, which for an expired timer is
+  the end of time. So no loop is run over while a timer of the CPU is enabled (Stepper).
+- A WFI with nothing pending does not return; asked to stop, QEMU stops behind it with the CPU
+  asleep, and the next step begins with moving the time to the next deadline, as a free run does.
+- A step over WFE or YIELD executes the instruction behind it, too. QEMU's WFE never waits, so both
+  are stepped over by moving the PC.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import struct
+from collections.abc import Callable
 from typing import Any
+
+from link import Link, LinkClosed, find_socket
 
 gdb: Any = importlib.import_module("gdb")  # this directory must never be imported as `gdb`
 
 CORE = struct.Struct("<33QI")  # x0..x30, sp, pc, cpsr
 SP, PC, PSTATE = 31, 32, 33
-STEP_MASKED, STEP_OPEN = 0x7, 0x1  # QEMU's sstep flags: enable, no interrupts, no timers
+# QEMU's sstep flags: 1 enables stepping, 2 is NOIRQ, 4 is NOTIMER.
+STEP_MASKED, STEP_OPEN = 0x7, 0x5
+_SIGINT = "T02"  # QEMU's stop reply when it was asked to stop
+_PATIENCE_S = 1.0  # an answer that takes longer is told about
 _REG = re.compile(r'<reg name="([^"]+)" bitsize="(\d+)"(?: regnum="(\d+)")?')
 _CHUNK = 1024
 
@@ -41,27 +61,54 @@ class Target:
     def __init__(self, socket: str) -> None:
         gdb.execute("set pagination off")
         gdb.execute("set confirm off")
-        gdb.execute("set remotetimeout 100000")  # the driver bounds the time, not gdb
         gdb.execute(f"target remote {socket}", to_string=True)
-        self._connection = gdb.selected_inferior().connection
-        if not hasattr(self._connection, "send_packet"):
-            raise TargetError("this gdb has no RemoteTargetConnection.send_packet (gdb 12 has)")
-        self._step_flags = STEP_MASKED
+        descriptor = find_socket(os.path.basename(socket))
+        if descriptor is None:
+            raise TargetError(f"gdb has no connection to {socket}")
+        self._link = Link(descriptor)
+        self.silent: Callable[[], None] = lambda: None  # called when a step does not answer
+        self._step_flags(STEP_OPEN)
         self.offered = self._system_registers()
 
     def packet(self, text: str) -> str:
         """Send one packet, return its answer; raises GuestEnded when QEMU is gone."""
         try:
-            answer = self._connection.send_packet(text)
-        except (gdb.error, RuntimeError) as error:
+            return self._link.ask(text)
+        except LinkClosed as error:
             raise GuestEnded(str(error)) from None
-        return "" if answer is None else bytes(answer).decode("latin-1")
 
     # --- running ----------------------------------------------------------------------------------
 
-    def step(self) -> None:
-        """Execute one instruction."""
-        self._stopped(self.packet("vCont;s:p1.1"))
+    def step(self, pc: int, nap: float = 0.0) -> bool:
+        """Execute the instruction at pc, or take what interrupts it. `nap` is for one that may put
+        the CPU to sleep: when QEMU does not answer within so many seconds it is asked to stop, and
+        the answer is True. What happened does not depend on `nap`."""
+        link = self._link
+        try:
+            while nap:
+                link.send("vCont;s:p1.1")
+                answer = link.receive(nap)
+                if answer is not None:
+                    self._stopped(answer)
+                    return False
+                link.interrupt()
+                self._stopped(answer := link.receive() or "")
+                if not answer.startswith(_SIGINT):
+                    return False
+                if self.core()[PC] != pc:
+                    return True
+                nap *= 2  # a slow machine: it was stopped before it began
+            link.send("vCont;s:p1.1")
+            self._stopped(link.wait_for_stop(_PATIENCE_S, self.silent))
+        except LinkClosed as error:
+            raise GuestEnded(str(error)) from None
+        return False
+
+    def skip(self, pc: int) -> None:
+        """Step over a hint at pc that does nothing."""
+        value = (pc + 4).to_bytes(8, "little").hex()
+        if self.packet(f"P{PC:x}={value}") != "OK":
+            raise TargetError("QEMU refused to set the PC")
 
     def run_to(self, addresses: set[int]) -> None:
         """Run until one of the addresses is reached."""
@@ -78,18 +125,13 @@ class Target:
         if answer[:1] not in ("T", "S"):
             raise TargetError(f"unexpected answer to a step: {answer!r}")
 
-    def take_interrupts(self, wanted: bool) -> None:
-        """Let interrupts and timers happen while stepping (QEMU masks them by default)."""
-        flags = STEP_OPEN if wanted else STEP_MASKED
-        if flags != self._step_flags:
-            if self.packet(f"Qqemu.sstep={flags:#x}") != "OK":
-                raise TargetError("QEMU refused to change the step flags (Qqemu.sstep)")
-            self._step_flags = flags
+    def _step_flags(self, flags: int) -> None:
+        if self.packet(f"Qqemu.sstep={flags:#x}") != "OK":
+            raise TargetError("QEMU refused to change the step flags (Qqemu.sstep)")
 
     def hand_over(self) -> None:
         """Make gdb forget what it cached, before it is used interactively."""
-        self.take_interrupts(False)
-        gdb.execute("set remotetimeout 10")
+        self._step_flags(STEP_MASKED)  # a person's `stepi` stays out of handlers
         gdb.execute("maintenance flush register-cache", to_string=True)
 
     # --- registers --------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ class MadeUpState:
     pstate: int = 0x3C5
     general_registers: dict[int, int] = field(default_factory=dict)
     registers: dict[str, int] = field(default_factory=dict)
+    taken: Word = Word("none")
 
     def core(self, name: str) -> int:
         """PC, SP or PSTATE."""
@@ -109,6 +110,10 @@ class MadeUpState:
         if name not in self.registers:
             raise NotKnown(f"{name} is not offered")
         return self.registers[name]
+
+    def exception(self) -> Word:
+        """As given."""
+        return self.taken
 
     def walks(self) -> FlatWalks:
         """The flat map."""

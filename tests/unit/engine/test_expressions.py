@@ -8,7 +8,7 @@ import unittest
 from support import OFFSET, TABLE, TEXT, MadeUpState, make_elf, make_image
 
 # pylint: disable=wrong-import-order # support sets the path
-from engine.evaluate import Evaluator, NotKnown, Verdict
+from engine.evaluate import Evaluator, NotKnown, Verdict, Word
 from engine.expr import Checker, ExprError, Expression, parse
 
 DEFINES = {"half": parse("4 // 2"), "known": parse("TCR_EL1 & 0xFF")}
@@ -184,6 +184,18 @@ class Words(unittest.TestCase):
         """The walk and the differing sub-range are in the details."""
         self.assertIn("level 3: invalid", judge("translate(0x5010) == 1").details)
         self.assertIn("[0x5000, 0x6000) is none", judge("map(0x4000, 0x6000) == rwx").details)
+
+    def test_unannounced_exception_is_explained(self) -> None:
+        """EXCEPTION is a word with its story; only capitals name it."""
+        text = "EXCEPTION != unannounced"
+        for word in ("none", "announced"):
+            self.assertTrue(judge(text, MadeUpState(taken=Word(word))).holds)
+        taken = Word("unannounced").explained("IRQ taken from EL1 to EL1")
+        verdict = judge(text, MadeUpState(taken=taken))
+        self.assertFalse(verdict.holds)
+        self.assertEqual(verdict.details, ["IRQ taken from EL1 to EL1"])
+        with self.assertRaises(ExprError):
+            judge("exception == none", MadeUpState())
 
     def test_explaining_never_needs_more_than_judging(self) -> None:
         """A register only the other branch names may be absent: the failure stays a failure."""

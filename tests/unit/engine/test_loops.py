@@ -82,6 +82,23 @@ class Decoding(unittest.TestCase):
         self.assertFalse(decode(0xF9400020).stores)  # ldr
         self.assertFalse(decode(0x91000400).stores)  # add
 
+    def test_what_may_sleep_and_what_is_skipped(self) -> None:
+        """WFI and PSCI calls are waited for with patience; WFE and YIELD are not stepped."""
+        for opcode in (WFI, 0xD4000002, 0xD4000003):  # hvc #0, smc #0
+            self.assertGreater(decode(opcode).sleeps, 0)
+        for opcode in (NOP, ISB, 0xD4000001, 0xD503205F):  # svc #0, wfe
+            self.assertEqual(decode(opcode).sleeps, 0)
+        skipped = [
+            opcode for opcode in (0xD503205F, 0xD503203F, WFI, NOP) if decode(opcode).skipped
+        ]
+        self.assertEqual(skipped, [0xD503205F, 0xD503203F])
+
+    def test_what_drops_decoded_code(self) -> None:
+        """Translation controls and unknown registers do, a handler's own registers do not."""
+        self.assertTrue(decode(0xD5182020).drops_code)  # ttbr1_el1
+        self.assertTrue(decode(0xD51BFF20).drops_code)  # no register of the table
+        self.assertFalse(decode(0xD5184020).drops_code)  # elr_el1
+
     def test_unreadable(self) -> None:
         """Memory that cannot be read stops every assumption."""
         self.assertTrue(DECODER.decode(0x1000, None).changes_state)
@@ -167,6 +184,16 @@ class Detection(unittest.TestCase):
         self.feed(loops, [0x0] + [0x4, 0x8] * (REPEATS + 2))
         loops.forget()
         self.assertFalse(any(self.feed(loops, [0x8, 0x4, 0x8, 0x4])))
+
+    def test_interrupted_body_does_not_count(self) -> None:
+        """A handler in the middle of a body is no part of it, and what was known before holds."""
+        program = {**self.LOOP, 0x100: NOP, 0x104: 0xD69F03E0}
+        loops = self.make(program)
+        self.feed(loops, [0x0] + [0x4, 0x8] * (REPEATS + 2) + [0x4])
+        self.feed(loops, [0x4, 0x8])
+        loops.interrupted()  # before 0x8
+        self.assertFalse(any(self.feed(loops, [0x100, 0x104, 0x8, 0x4])))
+        self.assertEqual(self.feed(loops, [0x4, 0x8, 0x4])[-1], frozenset({0x4, 0x8}))
 
     def test_endless_loop_has_no_exit(self) -> None:
         """`b .` cannot be run over: nothing would end the run."""

@@ -15,7 +15,7 @@ from engine import pack as pack_file
 from engine.errors import PackError, UsageError
 from engine.explain import explain
 from engine.lint import lint
-from engine.pack import Pack
+from engine.pack import Pack, budget_of
 from engine.stepping import for_variant
 
 GOOD = """\
@@ -114,6 +114,34 @@ class Shape(PackTest):
             with self.subTest(new):
                 self.assertRegex(self.findings(self.changed(old, new)), words)
 
+    def test_exceptions(self) -> None:
+        """Classes, levels, window and budget of an announced exception."""
+        rule = "exceptions: [{id: e, class: IRQ, %s, why: w}]\nfaults"
+        text = self.changed("faults", rule % "from: EL0, since: first, until: last, max: 2")
+        pack = self.load(text)
+        (item,) = pack.items("exceptions")
+        self.assertEqual((item["class"], budget_of(item)), (["IRQ"], (1, 2)))
+        self.assertEqual(lint(pack, make_elf(), TABLE), [])
+        self.assertIn("(exception of pack test)", explain(pack, "e"))
+        self.assertEqual(budget_of({}), (1, None))
+        self.assertEqual(budget_of({"min": 0}), (0, None))
+        self.assertEqual(budget_of({"count": 4}), (4, 4))
+        cases = {
+            "from: first": r"exceptions\[0\].from: is 'first', expected one of EL0",
+            "since: nowhere": r"exceptions\[0\].since: 'nowhere' is no checkpoint",
+            "until: reset": r"exceptions\[0\].until: 'reset' is no checkpoint",
+            "count: 0": r"count: is 0, expected at least 1",
+            "count: 1, max: 2": r"has count and min or max",
+            "min: 3, max: 2": r"min 3 is above max 2",
+            "variants: [three]": r"variants\[0\]: 'three', expected one of",
+        }
+        for keys, words in cases.items():
+            with self.subTest(keys):
+                found = self.findings(self.changed("faults", rule % keys))
+                self.assertRegex(found, words)
+        text = self.changed("faults", "exceptions: [{id: e, class: VIRQ, why: w}]\nfaults")
+        self.assertRegex(self.findings(text), r"class\[0\]: is 'VIRQ', expected one of IRQ, FIQ")
+
     def test_broken_yaml(self) -> None:
         """Broken, empty and scalar files are findings with a place."""
         for text in ("a: [", "", "- 1", "a: b: c", "\tx: 1"):
@@ -136,6 +164,15 @@ class Shape(PackTest):
 
 class Lint(PackTest):
     """A pack against an ELF."""
+
+    def test_register_of_no_table(self) -> None:
+        """By its encoding it may be written between two checkpoints; nobody can ask for more."""
+        name = "S3_0_C15_C2_1"
+        allowed = self.changed("may: [DAIF, SCTLR_EL1.M]", f"may: [{name}]")
+        self.assertEqual(lint(self.load(allowed), make_elf(), TABLE), [])
+        asked = self.changed("changes: [VBAR_EL1]", f"changes: [{name}]")
+        (finding,) = lint(self.load(asked), make_elf(), TABLE)
+        self.assertIn(f"unknown register '{name}'", finding)
 
     def test_findings(self) -> None:
         """Unknown names are found at their place, before anything runs."""
