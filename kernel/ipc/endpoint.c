@@ -127,7 +127,7 @@ void ipc_cancel_recv(struct ipc *ipc, unsigned receiver, unsigned endpoint)
 {
     struct endpoint *at;
 
-    KASSERT(endpoint < MAX_ENDPOINTS);
+    KASSERT(receiver < MAX_TASKS && endpoint < MAX_ENDPOINTS);
     at = &ipc->endpoints[endpoint];
     if (at->receiver != receiver) {
         return;
