@@ -1,0 +1,37 @@
+#include "fake_board.h"
+
+#include "fake_ram.h"
+
+#include <tyrne/hal/board.h>
+
+#define IMAGE_PA     (FAKE_RAM_START_PA + 0x80000U)
+#define IMAGE_END_PA (FAKE_RAM_START_PA + 0x100000U)
+
+static struct pa_range reserved_ranges[2];
+static size_t reserved_count;
+
+void fake_board_reset(void)
+{
+    reserved_ranges[0] = (struct pa_range){{FAKE_RAM_START_PA}, {IMAGE_PA}};
+    reserved_ranges[1] = (struct pa_range){{IMAGE_PA}, {IMAGE_END_PA}};
+    reserved_count = 2;
+}
+
+void fake_board_reserve(struct pa_range range)
+{
+    reserved_ranges[0] = range;
+    reserved_count = 1;
+}
+
+struct pa_range hal_board_ram(void)
+{
+    return (struct pa_range){{FAKE_RAM_START_PA}, {FAKE_RAM_END_PA}};
+}
+
+size_t hal_board_reserved(struct pa_range *ranges, size_t max)
+{
+    for (size_t i = 0; i < reserved_count && i < max; i++) {
+        ranges[i] = reserved_ranges[i];
+    }
+    return reserved_count;
+}
