@@ -1,0 +1,192 @@
+/*
+ * The kernel from its first C code to power off, as the CPU port calls it: the whole portable core
+ * runs on the host. Built a second time with the demonstration's timer (TYRNE_DEMO_TIMER), whose
+ * interrupt source the kernel can register once: there the whole run comes after those that stop.
+ */
+#include "cmocka_includes.h"
+#include "fake_board.h"
+#include "fake_console.h"
+#include "fake_context.h"
+#include "fake_irq.h"
+#include "fake_mmu.h"
+#include "fake_ram.h"
+#include "fake_stop.h"
+
+#include <string.h>
+#include <tyrne/kernel.h>
+#include <tyrne/task.h>
+
+#define HZ 62500000U
+
+/* The debugger's names (bringup.c). */
+extern struct core kernel_core;
+extern struct pmm kernel_pmm;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_console_clear();
+    fake_ram_open();
+    fake_mmu_reset(&kernel_pmm);
+    fake_board_reset();
+    fake_irq_reset(HZ);
+    return 0;
+}
+
+static void boot(void *unused)
+{
+    (void)unused;
+    kernel_main();
+    kernel_mmu_active();
+    kernel_high_half();
+}
+
+/* Each of `markers` is a line's beginning, in this order. */
+static void assert_markers(const char *const *markers, size_t count)
+{
+    const char *at = fake_console_text();
+
+    for (size_t i = 0; i < count; i++) {
+        const char *found = strstr(at, markers[i]);
+
+        if (found == NULL || (found != fake_console_text() && found[-1] != '\n')) {
+            fail_msg("no line '%s' where it belongs in:\n%s", markers[i], fake_console_text());
+            return;
+        }
+        at = found + strlen(markers[i]);
+    }
+}
+
+static unsigned times_said(const char *text)
+{
+    unsigned times = 0;
+
+    for (const char *at = fake_console_text(); (at = strstr(at, text)) != NULL; at++) {
+        times++;
+    }
+    return times;
+}
+
+static const char *const markers[] = {
+    "tyrne: hello from kernel_main\n",
+    "tyrne: mmu activated\n",
+    "tyrne: high-half active\n",
+    /* 128 MiB without the first MiB. */
+    "tyrne: pmm initialized (32512 frames available; 256 reserved)\n",
+    "tyrne: address-space-arena ready (1 / 8 slots used; bootstrap AS root = 0x40100000)\n",
+    "tyrne: timer ready (62500000 Hz, resolution 16 ns)\n",
+    "tyrne: starting cooperative scheduler\n",
+#ifdef TYRNE_DEMO_TIMER
+    "tyrne: task S \xe2\x80\x94 waiting for the timer\n",
+#endif
+    "tyrne: task B \xe2\x80\x94 waiting for IPC\n",
+    "tyrne: task A -- sending IPC\n",
+    "tyrne: task B \xe2\x80\x94 received IPC (label=0xaaaa); replying\n",
+    "tyrne: task A \xe2\x80\x94 received reply (label=0xbbbb); done\n",
+#ifdef TYRNE_DEMO_TIMER
+    "tyrne: task S \xe2\x80\x94 deadline reached (label=0xcccc)\n",
+#endif
+    "tyrne: all tasks complete\n",
+};
+
+static void the_machine_runs_from_hello_to_power_off(void **state)
+{
+    (void)state;
+    fake_irq_raise(99); /* nobody's, twice: taken when idle first opens its window */
+    fake_irq_raise(99);
+    assert_int_equal(fake_run(boot, NULL), RUN_POWERED_OFF);
+    assert_markers(markers, sizeof(markers) / sizeof(markers[0]));
+    assert_null(strstr(fake_console_text(), "panic"));
+    assert_int_equal(times_said("unexpected interrupt"), 1);
+    assert_int_equal(times_said("tyrne: unexpected interrupt 99 (reported once)\n"), 1);
+
+    /* What was made is gone, and the memory that was used is accounted for. */
+    assert_int_equal(sched_task_count(&kernel_core.sched), 0);
+    assert_true(cap_check_invariants(&kernel_core.caps));
+    for (unsigned i = 0; i < MAX_ENDPOINTS; i++) {
+        assert_int_equal(kernel_core.ipc.endpoints[i].state, ENDPOINT_IDLE);
+    }
+    assert_int_equal(pmm_free_frames(&kernel_pmm), 32511);
+    assert_null(fake_mmu_violation());
+    assert_int_equal(fake_irq_inits(), 1);
+    assert_int_equal(fake_timer_deadline(), FAKE_TIMER_NEVER);
+#ifdef TYRNE_DEMO_TIMER
+    assert_true(fake_irq_enabled(FAKE_TIMER_INTID));
+    assert_int_equal(fake_irq_sleeps(), 1); /* until the deadline */
+    assert_int_equal(fake_irq_windows(), 2);
+#else
+    assert_false(fake_irq_enabled(FAKE_TIMER_INTID));
+    assert_int_equal(fake_irq_sleeps(), 0);
+    assert_int_equal(fake_irq_windows(), 1);
+#endif
+}
+
+/* The boot panics at `what`, and `missing` was not said any more. */
+static void assert_stops_at(const char *what, const char *missing)
+{
+    assert_int_equal(fake_run(boot, NULL), RUN_PANICKED);
+    assert_non_null(strstr(fake_panic_text(), what));
+    assert_non_null(strstr(fake_console_text(), "tyrne: high-half active\n"));
+    assert_null(strstr(fake_console_text(), missing));
+}
+
+static void a_board_that_contradicts_itself_stops_the_boot(void **state)
+{
+    (void)state;
+    fake_board_reserve((struct pa_range){{0}, {PAGE_SIZE}});
+    assert_stops_at("pmm_init", "tyrne: pmm initialized");
+}
+
+static void memory_without_a_free_frame_stops_the_boot(void **state)
+{
+    (void)state;
+    fake_board_reserve((struct pa_range){{FAKE_RAM_START_PA}, {FAKE_RAM_END_PA}});
+    assert_stops_at("address_space_create", "tyrne: address-space-arena ready");
+}
+
+static void a_timer_without_a_rate_stops_the_boot(void **state)
+{
+    const uint64_t rates[] = {0, 1000000001, UINT64_MAX};
+
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        (void)setup(state);
+        fake_irq_reset(rates[i]);
+        assert_stops_at("hz", "tyrne: timer ready");
+    }
+}
+
+#ifdef TYRNE_DEMO_TIMER
+static void a_timer_interrupt_that_is_taken_stops_the_boot(void **state)
+{
+    (void)state;
+    assert_stops_at("irq_register", "tyrne: starting cooperative scheduler");
+}
+#else
+static void the_fastest_timer_has_a_resolution(void **state)
+{
+    (void)state;
+    fake_irq_reset(1000000000);
+    assert_int_equal(fake_run(boot, NULL), RUN_POWERED_OFF);
+    assert_non_null(
+        strstr(fake_console_text(), "tyrne: timer ready (1000000000 Hz, resolution 1 ns)\n"));
+}
+#endif
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_board_that_contradicts_itself_stops_the_boot),
+        TEST(memory_without_a_free_frame_stops_the_boot),
+        TEST(a_timer_without_a_rate_stops_the_boot),
+        TEST(the_machine_runs_from_hello_to_power_off),
+#ifdef TYRNE_DEMO_TIMER
+        TEST(a_timer_interrupt_that_is_taken_stops_the_boot),
+#else
+        TEST(the_fastest_timer_has_a_resolution),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
