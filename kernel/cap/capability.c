@@ -129,6 +129,7 @@ bool cap_table_has_room(const struct cap_space *space, unsigned table)
 status_t cap_insert_root(struct cap_space *space, unsigned table, struct capability cap,
                          cap_handle_t *handle)
 {
+    KASSERT(table < CAP_TABLES);
     if (cap.kind == CAP_KIND_NONE || cap.kind >= CAP_KIND_COUNT) {
         return STATUS_WRONG_KIND;
     }
@@ -159,6 +160,7 @@ status_t cap_copy(struct cap_space *space, unsigned table, cap_handle_t source, 
     const struct cap_slot *slot;
     struct capability cap;
 
+    KASSERT(to < CAP_TABLES);
     if (status == STATUS_OK) {
         status = check_narrowing(space, ref, CAP_RIGHT_DUPLICATE, rights);
     }
@@ -183,6 +185,7 @@ status_t cap_derive(struct cap_space *space, unsigned table, cap_handle_t source
     const struct cap_slot *slot;
     struct capability cap;
 
+    KASSERT(to < CAP_TABLES);
     if (status == STATUS_OK) {
         status = check_narrowing(space, ref, CAP_RIGHT_DERIVE, rights);
     }
@@ -271,13 +274,14 @@ status_t cap_check_park(const struct cap_space *space, unsigned table, cap_handl
 status_t cap_park(struct cap_space *space, unsigned table, cap_handle_t handle, unsigned endpoint)
 {
     cap_ref_t from;
+    cap_ref_t to = parked_ref(endpoint);
     status_t status = resolve_for_park(space, table, handle, &from);
 
     if (status != STATUS_OK) {
         return status;
     }
-    KASSERT(!cap_is_parked(space, endpoint));
-    cap_tree_move(space, from, parked_ref(endpoint));
+    KASSERT(!cap_slot_used(cap_slot_at(space, to)));
+    cap_tree_move(space, from, to);
     release_slot(space, from);
     return STATUS_OK;
 }
@@ -288,6 +292,7 @@ status_t cap_unpark(struct cap_space *space, unsigned endpoint, unsigned table,
     cap_ref_t from = parked_ref(endpoint);
     cap_ref_t to;
 
+    KASSERT(table < CAP_TABLES);
     if (!cap_is_parked(space, endpoint)) {
         *handle = NULL_CAP_HANDLE;
         return STATUS_OK;
