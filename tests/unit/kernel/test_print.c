@@ -38,6 +38,9 @@ static void pads_with_zeros(void **state)
     (void)state;
     assert_prints("0000002a 02a 12345", "%08x %03x %02u", 0x2aU, 0x2aU, 12345U);
     assert_prints("0000000000000001", "%016lx", (uint64_t)1);
+    /* No number is longer than 20 digits, and no width makes it so. */
+    assert_prints("00000000000000000007", "%25u", 7U);
+    assert_prints("%", "%%");
 }
 
 #pragma GCC diagnostic push
