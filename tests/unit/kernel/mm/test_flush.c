@@ -337,6 +337,26 @@ static void a_new_page_waits_for_what_was_there_to_be_invalidated(void **state)
     }
 }
 
+/* Once the tokens of what is gone are spent, a new page costs no invalidation. */
+static void a_new_page_after_the_invalidation_is_only_published(void **state)
+{
+    struct two two = two_spaces();
+    struct flush_batch batch;
+    struct flush_token token;
+
+    (void)state;
+    flush_batch_init(&batch, &two.world->arena);
+    map_now(two.world, two.active, HOME, SOME_FRAME, USER_READ_ONLY);
+    unmap_now(two.world, two.active, HOME);
+    map_now(two.world, two.active, HOME, SOME_FRAME, USER_READ_ONLY);
+    assert_asked(2, 1, 0);
+    token = unmap_kept(two.world, two.active, HOME);
+    flush_ignore(&token, &batch);
+    flush_all(&batch);
+    map_now(two.world, two.active, HOME, SOME_FRAME, USER_READ_WRITE);
+    assert_asked(1, 0, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +372,8 @@ int main(void)
         cmocka_unit_test_teardown(a_batch_keeps_the_tables_until_it_is_flushed, world_teardown),
         cmocka_unit_test_teardown(a_full_batch_is_flushed_first, world_teardown),
         cmocka_unit_test_teardown(a_batch_takes_tokens_of_its_own_arena, world_teardown),
+        cmocka_unit_test_teardown(a_new_page_after_the_invalidation_is_only_published,
+                                  world_teardown),
         cmocka_unit_test_teardown(a_new_page_waits_for_what_was_there_to_be_invalidated,
                                   world_teardown),
     };
