@@ -104,7 +104,7 @@ static void first_steps(void)
 
     arrive(self);
     self->entry(self->argument);
-    assert(!"a task's entry returned");
+    assert(false && "a task's entry returned");
     abort();
 }
 
@@ -157,7 +157,7 @@ enum run_end fake_run(void (*enter)(void *), void *argument)
     active = true;
     if (setjmp(run_returns) == 0) {
         enter(argument);
-        assert(!"what starts a run does not return");
+        assert(false && "what starts a run does not return");
     }
     active = false;
     return ended;

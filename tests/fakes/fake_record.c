@@ -56,7 +56,7 @@ void fake_record_start(void (*enter)(void *), void *argument)
     start_expected = true;
     if (setjmp(started) == 0) {
         enter(argument);
-        assert(!"hal_context_start() was not reached");
+        assert(false && "hal_context_start() was not reached");
     }
     start_expected = false;
 }

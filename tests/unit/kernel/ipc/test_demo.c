@@ -140,6 +140,22 @@ static void it_needs_the_endpoint_of_the_reply(void **state)
     assert_stops_without(1, "task_");
 }
 
+static void it_needs_room_for_the_request(void **state)
+{
+    struct object_ref b;
+    cap_handle_t handle;
+
+    (void)state;
+    demo_create(&world, idle);
+    b = object_at(&world.sched.arena, idle.index + 1);
+    assert_status(task_destroy(&world, b), STATUS_OK);
+    handle = world_grant(idle.index, CAP_KIND_ENDPOINT, object_at(&world.ipc.endpoint_arena, 0),
+                         CAP_RIGHT_SEND);
+    world_send(idle.index, handle, 1, NULL_CAP_HANDLE, SEND_ENQUEUED);
+    assert_int_equal(running_go(), RUN_PANICKED);
+    assert_non_null(strstr(fake_panic_text(), "task_send"));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -155,6 +171,7 @@ int main(void)
         TEST(it_needs_room_for_capabilities),
         TEST(it_needs_the_endpoint_of_the_request),
         TEST(it_needs_the_endpoint_of_the_reply),
+        TEST(it_needs_room_for_the_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
