@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .checks import ERROR, FAIL, NOT_JUDGED, PASS, Check
+from .console import line_shows
 from .errors import CannotJudge, Exit, UsageError
 from .hang import UNKNOWN_PLACE, where_is
 from .image import Image
@@ -112,7 +113,7 @@ class FreeRun:
             check = self._check(rule, "marker", f"console shows {rule['text']!r}")
             if self.machine.variant not in rule.get("variants", [self.machine.variant]):
                 continue
-            found = [i for i, line in enumerate(console) if rule["text"] == line]
+            found = [i for i, line in enumerate(console) if line_shows(line, rule["text"])]
             later = [i for i in found if i >= position]
             if later:
                 position = later[0] + 1

@@ -55,8 +55,12 @@ class Lint:
         for key in ("watch", "volatile"):
             for index, name in enumerate(self._pack.data.get(key) or []):
                 self._register(name, self._pack.readers[-1], (key, index))
-        for index, name in enumerate((self._pack.data.get("image") or {}).get("poison") or []):
-            self._poison(name, ("image", "poison", index))
+        for index, item in enumerate((self._pack.data.get("image") or {}).get("poison") or []):
+            path = ("image", "poison", index)
+            if isinstance(item, str):
+                self._poison(item, path)
+            else:
+                self._poison_range(item, (*path, "from"))
         for alias in self._pack.aliases():
             self._alias(alias.start, alias.size, alias.by)
         return [finding for reader in self._pack.readers for finding in reader.findings]
@@ -145,6 +149,24 @@ class Lint:
             self._pack.readers[-1].complain_at(
                 path, f"{name!r} {what} {self._elf.path}, expected one of: {free or '(none)'}"
             )
+
+    def _poison_range(self, item: dict[str, Any], path: Path) -> None:
+        """RAM from a symbol on: the loader must not put anything there."""
+        reader = self._pack.readers[-1]
+        symbol = self._elf.symbols.get(item["from"])
+        if symbol is None:
+            reader.complain_at(
+                path, f"no symbol {item['from']!r}, expected one of {self._elf.path}"
+            )
+            return
+        for section in self._elf.sections.values():
+            if section.contents and symbol.value < section.end:
+                if section.start < symbol.value + item["size"]:
+                    reader.complain_at(
+                        path,
+                        f"{item['size']} bytes from {item['from']} hold {section.name}, which has "
+                        "contents, expected memory that the loader does not fill",
+                    )
 
     def _alias(self, start: int, size: int, by: int) -> None:
         """An alias that shows no loaded byte of this ELF is a wrong pack for it."""

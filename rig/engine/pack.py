@@ -146,6 +146,7 @@ FAULTS = Record(
     {"allow": ListOf(ALLOW), "deny": Text(choices=("all-others",)), "messages": ListOf(MESSAGE)},
     required=("deny",),
 )
+RANGE = Record({"from": TEXT, "size": Number(least=1, size=True)}, required=("from", "size"))
 PACK = Record(
     {
         "guest": IDENT,
@@ -154,7 +155,7 @@ PACK = Record(
         "image": Record(
             {
                 "elf": TEXT,
-                "poison": NAMES,
+                "poison": ListOf(Either(TEXT, RANGE), one=True),
                 "alias": ListOf(
                     Record(
                         {"from": Number(), "size": Number(least=1, size=True), "by": Number()},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .checks import FAIL, NOT_JUDGED, Check, Where
+from .elf import Elf
 from .errors import CannotJudge, Exit, TimeBound, UsageError
 from .events import read_events
 from .freerun import START_S, died, ended_by_guest
@@ -72,19 +73,28 @@ def make_job(  # pylint: disable=too-many-arguments # the job is what they make 
 
 
 def poison(pack: Pack, image: Image) -> list[tuple[int, int]]:
-    """Physical (address, size) of the sections that are filled with rubbish before the first step.
+    """Physical (address, size) of what is filled with rubbish before the first step.
 
     QEMU's RAM starts as zeros, a machine's does not: a boot that forgets to clear its memory would
-    pass. Only sections without contents in the file may be named (lint checks that).
+    pass. Only sections without contents in the file, and RAM from a symbol on that no section with
+    contents covers, may be named (lint checks that).
     """
     found = []
-    for name in (pack.data.get("image") or {}).get("poison") or []:
-        section = image.elf.sections[name]
-        start = image.physical(section.start)
+    for item in (pack.data.get("image") or {}).get("poison") or []:
+        virtual, size, name = poisoned_range(item, image.elf)
+        start = image.physical(virtual)
         if start is None:
             raise UsageError(f"image.poison: no alias of the image covers {name}")
-        found.append((start, section.end - section.start))
+        found.append((start, size))
     return found
+
+
+def poisoned_range(item: str | dict[str, Any], elf: Elf) -> tuple[int, int, str]:
+    """Link address, size and name of one entry of image.poison."""
+    if isinstance(item, str):
+        section = elf.sections[item]
+        return section.start, section.end - section.start, item
+    return elf.symbols[item["from"]].value, item["size"], item["from"]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import Any
 
 from decode import Insn
 from engine.checks import ERROR, FAIL, NOT_JUDGED, PASS, Check, Where
+from engine.console import line_shows
 from engine.evaluate import Evaluator, NotKnown
 from engine.expr import Expression, parse
 from engine.image import Image
@@ -131,7 +132,9 @@ class Checkpoints:
         return [
             item
             for item in self.items
-            if "marker" in item.rule and not item.fired and item.rule["marker"] in lines
+            if "marker" in item.rule
+            and not item.fired
+            and any(line_shows(line, item.rule["marker"]) for line in lines)
         ]
 
     # --- judging ----------------------------------------------------------------------------------

@@ -95,17 +95,17 @@ def executed(log: Path) -> Iterator[int]:
 def count(log: Path, marks: dict[int, int]) -> tuple[dict[int, list[int]], int]:
     """Instructions between each start mark and its end, and how many were executed in all."""
     counts: dict[int, list[int]] = {}
-    start: tuple[int, int] | None = None
+    open_mark, opened_at = -1, 0
     total = 0
     for total, pc in enumerate(executed(log), 1):
         mark = marks.get(pc)
         if mark is None:
             continue
         if mark % 2 == 0:
-            start = (mark, total)
-        elif start is not None and start[0] == mark - 1:
-            counts.setdefault(mark - 1, []).append(total - start[1] - 1)
-            start = None
+            open_mark, opened_at = mark, total
+        elif open_mark == mark - 1:
+            counts.setdefault(open_mark, []).append(total - opened_at - 1)
+            open_mark = -1
     return counts, total
 
 

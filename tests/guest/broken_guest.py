@@ -38,7 +38,7 @@ def load(name: str) -> dict[str, Any]:
         raise ListError(f"broken.yaml has no entry {name}; it has {', '.join(entries)}")
     entry: dict[str, Any] = entries[name]
     known = {"why", "edits", "build", "first", "red", "says", "console"}
-    known |= {"variants", "exit", "timeout"}
+    known |= {"variants", "exit", "timeout", "stops_before", "pack", "image"}
     unknown = set(entry) - known
     if unknown or not entry.get("edits") or not entry.get("why"):
         raise ListError(f"{name}: why and edits are needed; unknown keys: {sorted(unknown)}")
@@ -64,19 +64,35 @@ def make_copy(entry: dict[str, Any], copy: Path) -> None:
 
 
 def build(
-    copy: Path, out: Path, toolchain: str, build_type: str
+    copy: Path, out: Path, image: str, args: argparse.Namespace
 ) -> subprocess.CompletedProcess[str]:
-    """Configure and build the copied guest; the result of the step that ended it."""
+    """Configure the copied guest and build one image; the result of the step that ended it."""
     configure = [
         *("cmake", "-S", str(copy / "bsp/qemu-virt"), "-B", str(out), "-G", "Ninja"),
-        *("--toolchain", str(copy / f"arch/aarch64/toolchain-{toolchain}.cmake")),
-        f"-DCMAKE_BUILD_TYPE={build_type}",
+        *("--toolchain", str(copy / f"arch/aarch64/toolchain-{args.toolchain}.cmake")),
+        f"-DCMAKE_BUILD_TYPE={args.build_type}",
+        "-DTYRNE_TEST_IMAGES=ON",
     ]
     done = subprocess.run(configure, capture_output=True, text=True, check=False)
     if done.returncode:
         return done
-    command = ["cmake", "--build", str(out)]
+    command = ["cmake", "--build", str(out), "--target", image.removesuffix(".elf")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def red_rules(entry: dict[str, Any], pack: Path) -> set[str]:
+    """The rules that must be red, with the markers that a guest which stops does not show."""
+    red = set(entry.get("red", []))
+    if "stops_before" in entry:
+        packs = [yaml.safe_load(pack.read_text(encoding="utf-8"))]
+        for name in packs[0].get("use", []):
+            used = ROOT / f"rig/rules/{name}.yaml"
+            packs.insert(0, yaml.safe_load(used.read_text(encoding="utf-8")))
+        markers = [marker["id"] for data in packs for marker in data.get("markers", [])]
+        if entry["stops_before"] not in markers:
+            raise ListError(f"{pack} has no marker {entry['stops_before']}")
+        red |= set(markers[markers.index(entry["stops_before"]) :])
+    return red
 
 
 def judge_words(what: str, words: list[str], text: str) -> list[str]:
@@ -84,15 +100,18 @@ def judge_words(what: str, words: list[str], text: str) -> list[str]:
     return [f"{what} does not say '{word}'" for word in words if word not in text]
 
 
-def judge_run(entry: dict[str, Any], elf: Path, work: Path, tools: Path) -> list[str]:
+def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -> list[str]:
     """Run the rig on the broken guest; what differs from the list."""
+    elf = build_dir / entry.get("image", "tyrne.elf")
+    pack = ROOT / entry.get("pack", "rig/rules/tyrne.yaml")
+    expected = red_rules(entry, pack)
     run_dir = work / "run"
     if run_dir.exists():
         shutil.rmtree(run_dir)
     report_path = work / "report.json"
     report_path.unlink(missing_ok=True)
     command = [
-        *(str(ROOT / "rig/rig"), "run", "--pack", str(ROOT / "rig/rules/tyrne.yaml")),
+        *(str(ROOT / "rig/rig"), "run", "--pack", str(pack)),
         *("--elf", str(elf), "--first", "--json", str(report_path), "--run-dir", str(run_dir)),
         *("--timeout", str(entry.get("timeout", 120))),
     ]
@@ -115,8 +134,8 @@ def judge_run(entry: dict[str, Any], elf: Path, work: Path, tools: Path) -> list
     if first != entry.get("first"):
         complaints.append(f"the first broken rule is {first}, expected {entry.get('first')}")
     red = {rule["id"] for rule in report["broken"]}
-    if red != set(entry.get("red", [])):
-        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(entry.get('red', []))}")
+    if red != expected:
+        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(expected)}")
     consoles = [path.read_text(errors="replace") for path in run_dir.rglob("serial.txt")]
     if entry.get("console") and not consoles:
         complaints.append("the run kept no console")
@@ -141,7 +160,7 @@ def main() -> int:
         print(f"broken_guest: {error}", file=sys.stderr)
         return 2
     print(f"{args.name}: {entry['why']}")
-    done = build(work / "source", work / "build", args.toolchain, args.build_type)
+    done = build(work / "source", work / "build", entry.get("image", "tyrne.elf"), args)
     if entry.get("build") == "red":
         output = done.stdout + done.stderr
         complaints = judge_words("the build", entry.get("says", []), output)
@@ -150,7 +169,7 @@ def main() -> int:
     elif done.returncode:
         complaints = [f"the broken guest does not build:\n{done.stdout}{done.stderr}"]
     else:
-        complaints = judge_run(entry, work / "build/tyrne.elf", work, args.tools)
+        complaints = judge_run(entry, work / "build", work, args.tools)
     for complaint in complaints:
         print(f"broken_guest: {args.name}: {complaint}", file=sys.stderr)
     print(f"{args.name}: {'NOT as listed' if complaints else 'went red as listed'}")

@@ -22,7 +22,7 @@ FUNCTION(hal_context_switch)
     stp     x27, x28, [x0, #HAL_CONTEXT_X(27)]
     stp     x29, x30, [x0, #HAL_CONTEXT_X(29)]
     str     x9, [x0, #HAL_CONTEXT_SP]
-context_resume:                         /* in: x1 the context to go on in */
+.Lcontext_resume:                       /* in: x1 the context to go on in */
     ldr     x9, [x1, #HAL_CONTEXT_SP]
     ldp     x29, x30, [x1, #HAL_CONTEXT_X(29)]
     ldp     x19, x20, [x1, #HAL_CONTEXT_X(19)]
@@ -37,7 +37,7 @@ END_FUNCTION(hal_context_switch)
 /* hal_context_start(x0 to): go on in `to`. Nothing is saved; does not return to its caller. */
 FUNCTION(hal_context_start)
     mov     x1, x0
-    b       context_resume
+    b       .Lcontext_resume
 END_FUNCTION(hal_context_start)
 
 /*

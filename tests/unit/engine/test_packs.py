@@ -191,6 +191,14 @@ class Lint(PackTest):
             ("from: 0x40000000", "from: 0x50000000"): "covers no segment",
             ("{elf: guest.elf,", "{elf: guest.elf, poison: [.data],"): "'.data' has contents in",
             ("{elf: guest.elf,", "{elf: guest.elf, poison: [.bs],"): "'.bs' is no section of",
+            (
+                "{elf: guest.elf,",
+                "{elf: guest.elf, poison: [{from: nowhere, size: 4KiB}],",
+            ): r"poison\[0\].from: no symbol 'nowhere'",
+            (
+                "{elf: guest.elf,",
+                "{elf: guest.elf, poison: [{from: table, size: 4KiB}],",
+            ): "from table hold .data, which has contents",
             ("guest: test", "guest: test\ndefine: {a: b}"): "define.a: unknown register or symbol",
         }
         for (old, new), words in cases.items():
