@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Measure the kernel: executed instructions of its operations, and the size of its images.
 
-    kernel_bench.py --bench BENCH.elf --out FILE.json [--image NAME=ELF]...
+    kernel_bench.py --bench BENCH.elf --out FILE.json [--image NAME=ELF]
 
-Runs the bench image (tests/bench/guest/bench.c) with one instruction in each translation block and a
+Runs the bench image (tests/bench/guest/bench.c), one instruction in each translation block and a
 log line for each block executed, and counts the lines between the hints that delimit a stretch: the
 guest is not instrumented, the counts are exact and repeatable. Sizes are those of the sections.
 
