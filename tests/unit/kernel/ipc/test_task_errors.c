@@ -26,6 +26,9 @@ static void waits_for_error(void *status)
     note("wait");
     exchange_expect_error(*(const status_t *)status);
     note("error");
+    /* The others see what the error left behind, before the end of this task tidies up. */
+    assert_int_not_equal(world.ipc.endpoints[endpoint.index].receiver, waiter.index);
+    sched_yield(&world.sched);
     task_exit(&world);
 }
 
