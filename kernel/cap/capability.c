@@ -11,22 +11,43 @@ static cap_ref_t parked_ref(unsigned endpoint)
     return cap_ref_make(CAP_TABLE_PARKED, endpoint);
 }
 
+static const struct cap_slot empty_slot = {
+    .parent = CAP_REF_NONE,
+    .first_child = CAP_REF_NONE,
+    .next_sibling = CAP_REF_NONE,
+};
+
+/* Every slot of `table` empty, at generation 0, in the free list from the first to the last. */
+static void make_table(struct cap_space *space, unsigned table)
+{
+    for (unsigned i = 0; i < CAP_TABLE_SLOTS; i++) {
+        struct cap_slot *slot = cap_slot_at(space, cap_ref_make(table, i));
+
+        *slot = empty_slot;
+        if (i + 1U < CAP_TABLE_SLOTS) {
+            slot->next_sibling = cap_ref_make(table, i + 1U);
+        }
+    }
+    space->first_free[table] = cap_ref_make(table, 0);
+}
+
 void cap_space_init(struct cap_space *space)
 {
-    for (unsigned i = 0; i < CAP_SLOTS; i++) {
-        bool last_of_table = i % CAP_TABLE_SLOTS == CAP_TABLE_SLOTS - 1U;
-        bool parked = i >= CAP_TABLES * CAP_TABLE_SLOTS;
-
-        space->slots[i] = (struct cap_slot){
-            .parent = CAP_REF_NONE,
-            .first_child = CAP_REF_NONE,
-            .next_sibling =
-                last_of_table || parked ? CAP_REF_NONE : (cap_ref_t){(uint16_t)(i + 1U)},
-        };
-    }
     for (unsigned table = 0; table < CAP_TABLES; table++) {
-        space->first_free[table] = cap_ref_make(table, 0);
+        make_table(space, table);
     }
+    for (unsigned i = 0; i < MAX_ENDPOINTS; i++) {
+        *cap_slot_at(space, parked_ref(i)) = empty_slot;
+    }
+}
+
+void cap_table_renew(struct cap_space *space, unsigned table)
+{
+    KASSERT(table < CAP_TABLES);
+    for (unsigned i = 0; i < CAP_TABLE_SLOTS; i++) {
+        KASSERT(!cap_slot_used(cap_slot_at(space, cap_ref_make(table, i))));
+    }
+    make_table(space, table);
 }
 
 /* Where `handle` leads in `table`. */

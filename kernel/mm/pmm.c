@@ -142,6 +142,20 @@ static bool is_reserved(const struct pmm *pmm, paddr_t pa)
     return false;
 }
 
+bool pmm_can_give_out(const struct pmm *pmm, struct pa_range range)
+{
+    uint64_t start = range.start_pa.value & ~(uint64_t)(PAGE_SIZE - 1U);
+
+    for (uint64_t pa = start; pa < range.end_pa.value; pa += PAGE_SIZE) {
+        bool in_extent = pa - pmm->start_pa.value < (uint64_t)pmm->frames * PAGE_SIZE;
+
+        if (in_extent && !is_reserved(pmm, (paddr_t){pa})) {
+            return true;
+        }
+    }
+    return false;
+}
+
 status_t pmm_free(struct pmm *pmm, paddr_t frame_pa)
 {
     uint64_t offset = frame_pa.value - pmm->start_pa.value;

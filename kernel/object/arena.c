@@ -54,12 +54,22 @@ struct object_ref object_at(const struct object_arena *arena, unsigned index)
     return (struct object_ref){index, arena->generation[index]};
 }
 
-unsigned object_count(const struct object_arena *arena)
+static unsigned count_bits(uint32_t bits)
 {
     unsigned count = 0;
 
-    for (uint32_t left = arena->live; left != 0; left &= left - 1U) {
+    for (; bits != 0; bits &= bits - 1U) {
         count++;
     }
     return count;
+}
+
+unsigned object_count(const struct object_arena *arena)
+{
+    return count_bits(arena->live);
+}
+
+unsigned object_room(const struct object_arena *arena)
+{
+    return count_bits(arena->free);
 }

@@ -7,9 +7,9 @@ _Static_assert(offsetof(struct sched, current) == 0, "read by debuggers and rule
 _Static_assert(offsetof(struct sched, idle) == 4, "read by debuggers and rule packs");
 _Static_assert(offsetof(struct sched, ready) == 12, "read by debuggers and rule packs");
 
-void sched_init(struct sched *sched)
+void sched_init(struct sched *sched, struct address_space_arena *spaces)
 {
-    *sched = (struct sched){.current = TASK_NONE, .idle = TASK_NONE};
+    *sched = (struct sched){.current = TASK_NONE, .idle = TASK_NONE, .spaces = spaces};
     object_arena_init(&sched->arena, MAX_TASKS);
 }
 
@@ -19,6 +19,16 @@ static void enqueue(struct sched *sched, unsigned index)
     sched->queue[(sched->head + sched->ready) % MAX_TASKS] = (uint8_t)index;
     sched->ready++;
     sched->tasks[index].state = TASK_READY;
+}
+
+/* The CPU walks the space of `task`, or none: a kernel task has no low half. */
+static void enter_space(struct sched *sched, const struct task *task)
+{
+    if (task->space.index != ADDRESS_SPACE_NONE) {
+        KASSERT(address_space_activate(sched->spaces, task->space) == STATUS_OK);
+    } else if (sched->spaces != NULL) {
+        address_space_deactivate(sched->spaces);
+    }
 }
 
 /* Make the first ready task, or idle, the current one. */
@@ -34,6 +44,7 @@ static struct task *take_next(struct sched *sched)
     KASSERT(next != TASK_NONE);
     sched->current = next;
     sched->tasks[next].state = TASK_RUNNING;
+    enter_space(sched, &sched->tasks[next]);
     return &sched->tasks[next];
 }
 
@@ -43,19 +54,40 @@ static struct task *current_task(struct sched *sched)
     return &sched->tasks[sched->current];
 }
 
-status_t sched_create(struct sched *sched, task_entry entry, void *argument, struct object_ref *ref)
+/* A fresh task whose context is still to be made. */
+static status_t new_task(struct sched *sched, struct object_ref space, struct object_ref *ref)
 {
     status_t status = object_alloc(&sched->arena, ref);
-    struct task *task;
 
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        struct task *task = &sched->tasks[ref->index];
+
+        task->state = TASK_FRESH;
+        task->waits_on = SCHED_NOTHING;
+        task->space = space;
     }
-    task = &sched->tasks[ref->index];
-    hal_context_init(&task->context, entry, argument, ref->index);
-    task->state = TASK_FRESH;
-    task->waits_on = SCHED_NOTHING;
-    return STATUS_OK;
+    return status;
+}
+
+status_t sched_create(struct sched *sched, task_entry entry, void *argument, struct object_ref *ref)
+{
+    status_t status = new_task(sched, (struct object_ref){ADDRESS_SPACE_NONE, 0}, ref);
+
+    if (status == STATUS_OK) {
+        hal_context_init(&sched->tasks[ref->index].context, entry, argument, ref->index);
+    }
+    return status;
+}
+
+status_t sched_create_user(struct sched *sched, struct object_ref space, user_va_t entry,
+                           user_va_t sp, struct object_ref *ref)
+{
+    status_t status = new_task(sched, space, ref);
+
+    if (status == STATUS_OK) {
+        hal_context_init_user(&sched->tasks[ref->index].context, entry, sp, ref->index);
+    }
+    return status;
 }
 
 /* OK if `ref` is a task that was created and not used yet. */
@@ -188,4 +220,9 @@ status_t sched_remove(struct sched *sched, struct object_ref ref)
 unsigned sched_task_count(const struct sched *sched)
 {
     return object_count(&sched->arena) - (sched->idle != TASK_NONE ? 1U : 0U);
+}
+
+unsigned sched_task_room(const struct sched *sched)
+{
+    return object_room(&sched->arena);
 }

@@ -1,8 +1,11 @@
 #include <tyrne/task.h>
 
-void core_init(struct core *core)
+#include <tyrne/panic.h>
+
+void core_init(struct core *core, struct address_space_arena *spaces)
 {
-    sched_init(&core->sched);
+    core->spaces = spaces;
+    sched_init(&core->sched, spaces);
     cap_space_init(&core->caps);
     ipc_init(&core->ipc, &core->caps);
 }
@@ -64,24 +67,33 @@ status_t task_destroy_endpoint(struct core *core, struct object_ref endpoint)
 }
 
 /* What a task held is nobody's any more. */
-static void release_holdings(struct core *core, unsigned index)
+static void release_holdings(struct core *core, unsigned index, struct object_ref space)
 {
     ipc_forget_task(&core->ipc, index);
     cap_table_clear(&core->caps, index);
+    if (space.index != ADDRESS_SPACE_NONE) {
+        KASSERT(address_space_reclaim(core->spaces, space) == STATUS_OK);
+    }
 }
 
 _Noreturn void task_exit(struct core *core)
 {
-    release_holdings(core, core->sched.current);
+    struct object_ref space = core->sched.tasks[core->sched.current].space;
+
+    if (space.index != ADDRESS_SPACE_NONE) {
+        address_space_deactivate(core->spaces);
+    }
+    release_holdings(core, core->sched.current, space);
     sched_exit(&core->sched);
 }
 
 status_t task_destroy(struct core *core, struct object_ref task)
 {
+    struct object_ref space = core->sched.tasks[task.index % MAX_TASKS].space;
     status_t status = sched_remove(&core->sched, task);
 
     if (status == STATUS_OK) {
-        release_holdings(core, task.index);
+        release_holdings(core, task.index, space);
     }
     return status;
 }

@@ -72,6 +72,12 @@ MUST_CHECK status_t address_space_create(struct address_space_arena *arena, stru
 MUST_CHECK status_t address_space_destroy(struct address_space_arena *arena, struct object_ref ref);
 
 /*
+ * Give back everything: mapped pages' frames, tables, root, the space. For a space whose pages are
+ * its own. STALE_OBJECT; IN_USE: it is active.
+ */
+MUST_CHECK status_t address_space_reclaim(struct address_space_arena *arena, struct object_ref ref);
+
+/*
  * Map the page at `va` to the frame at `frame_pa` with `rights`; missing tables are allocated, and
  * given back if the mapping fails. While the TLB may hold what an unspent token took away, all of
  * it is invalidated first: the new entries may replace what is cached (break-before-make).

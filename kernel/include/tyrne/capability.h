@@ -155,6 +155,13 @@ void cap_discard_parked(struct cap_space *space, unsigned endpoint);
  */
 void cap_table_clear(struct cap_space *space, unsigned table);
 
+/*
+ * Make the empty `table` as good as new for a new task: generations start at 0 again, retired slots
+ * are free, the first handle given out has index 0. No handle of the last owner may be used any
+ * more.
+ */
+void cap_table_renew(struct cap_space *space, unsigned table);
+
 /* True if `table` has a free slot. */
 bool cap_table_has_room(const struct cap_space *space, unsigned table);
 

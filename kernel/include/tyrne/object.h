@@ -40,7 +40,8 @@ bool object_live(const struct object_arena *arena, struct object_ref ref);
 /* The reference of the live object at `index` (below OBJECT_ARENA_MAX); it must be live. */
 struct object_ref object_at(const struct object_arena *arena, unsigned index);
 
-/* Number of live objects. */
+/* Number of live objects, and how many more there can be. */
 unsigned object_count(const struct object_arena *arena);
+unsigned object_room(const struct object_arena *arena);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef TYRNE_PMM_H
 #define TYRNE_PMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <tyrne/status.h>
@@ -38,6 +39,9 @@ MUST_CHECK status_t pmm_alloc(struct pmm *pmm, paddr_t *frame_pa);
 
 /* BAD_ALIGNMENT, OUT_OF_RANGE, RESERVED_FRAME, NOT_ALLOCATED (free already). */
 MUST_CHECK status_t pmm_free(struct pmm *pmm, paddr_t frame_pa);
+
+/* True if a byte of `range` lies in a frame that is or can be allocated. */
+bool pmm_can_give_out(const struct pmm *pmm, struct pa_range range);
 
 /* Frames that can be allocated now, and frames that never can. */
 uint32_t pmm_free_frames(const struct pmm *pmm);

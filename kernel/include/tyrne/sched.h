@@ -1,6 +1,7 @@
 /*
  * Cooperative FIFO scheduler over fixed storage (SYSTEM.md section 6). Idle is a fallback, never
- * queued: it runs when nothing else is ready. Knows nothing of capabilities or messages.
+ * queued: it runs when nothing else is ready. Knows nothing of capabilities or messages. A task may
+ * own an address space: it is the one that the CPU walks while the task runs, and no other.
  *
  * All of it runs with interrupts masked on one CPU.
  */
@@ -9,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <tyrne/address_space.h>
 #include <tyrne/hal/context.h>
 #include <tyrne/limits.h>
 #include <tyrne/object.h>
@@ -28,6 +30,7 @@ struct task {
     struct hal_context context; /* while it does not run */
     uint8_t state;              /* enum task_state */
     uint8_t waits_on;           /* in TASK_BLOCKED: what the blocker said, else SCHED_NOTHING */
+    struct object_ref space;    /* of a user task; else its index is ADDRESS_SPACE_NONE */
 };
 
 #define SCHED_NOTHING 0xFFU
@@ -39,6 +42,7 @@ struct sched {
     uint32_t head;    /* of the ring `queue` */
     uint32_t ready;   /* tasks in it */
     uint8_t queue[MAX_TASKS];
+    struct address_space_arena *spaces; /* of user tasks; null: there are none */
     struct object_arena arena;
     struct task tasks[MAX_TASKS];
 };
@@ -46,12 +50,19 @@ struct sched {
 /* What a task runs; it must not return (it ends by sched_exit()). */
 typedef void (*task_entry)(void *argument);
 
-/* No task, no idle. */
-void sched_init(struct sched *sched);
+/* No task, no idle. `spaces` holds the spaces of user tasks; null if there will be none. */
+void sched_init(struct sched *sched, struct address_space_arena *spaces);
 
 /* A fresh task that will call `entry(argument)` on its own kernel stack. OBJECTS_EXHAUSTED. */
 MUST_CHECK status_t sched_create(struct sched *sched, task_entry entry, void *argument,
                                  struct object_ref *ref);
+
+/*
+ * A fresh user task: starts at `entry` in EL0 with `sp`, every other register zero, in `space`,
+ * which is the task's from now on and reclaimed with it. OBJECTS_EXHAUSTED.
+ */
+MUST_CHECK status_t sched_create_user(struct sched *sched, struct object_ref space, user_va_t entry,
+                                      user_va_t sp, struct object_ref *ref);
 
 /* Queue a fresh task. STALE_OBJECT; IN_USE: it was started before, or is idle. */
 MUST_CHECK status_t sched_start(struct sched *sched, struct object_ref ref);
@@ -88,6 +99,9 @@ _Noreturn void sched_exit(struct sched *sched);
 
 /* Remove a task that is neither current nor idle. STALE_OBJECT, IN_USE. */
 MUST_CHECK status_t sched_remove(struct sched *sched, struct object_ref ref);
+
+/* How many more tasks can be created. */
+unsigned sched_task_room(const struct sched *sched);
 
 /* Tasks that exist, idle not counted. */
 unsigned sched_task_count(const struct sched *sched);
