@@ -18,6 +18,7 @@ struct side {
     struct core *core;
     cap_handle_t request;
     cap_handle_t reply;
+    struct object_ref next; /* task to start when this one is done; A's: the user program */
 };
 
 static struct side side_a;
@@ -37,6 +38,11 @@ static uint64_t recv_label(const struct side *side, cap_handle_t endpoint)
 
     KASSERT(task_recv(side->core, endpoint, &received) == STATUS_OK);
     return received.message.label;
+}
+
+static void start(struct core *core, struct object_ref task)
+{
+    KASSERT(sched_start(&core->sched, task) == STATUS_OK);
 }
 
 static void task_b(void *argument)
@@ -60,6 +66,7 @@ static void task_a(void *argument)
     send_label(side, side->request, LABEL_REQUEST);
     label = recv_label(side, side->reply);
     kprintf("tyrne: task A \xe2\x80\x94 received reply (label=0x%lx); done\n", label);
+    start(side->core, side->next);
     task_exit(side->core);
 }
 
@@ -88,11 +95,6 @@ static cap_handle_t grant(struct core *core, struct object_ref task, struct obje
 
     KASSERT(cap_insert_root(&core->caps, task.index, cap, &handle) == STATUS_OK);
     return handle;
-}
-
-static void start(struct core *core, struct object_ref task)
-{
-    KASSERT(sched_start(&core->sched, task) == STATUS_OK);
 }
 
 #ifdef TYRNE_DEMO_TIMER
@@ -141,17 +143,20 @@ static void demo_create_timer(struct core *core, struct object_ref idle)
 }
 #endif
 
-void demo_create(struct core *core, struct object_ref idle)
+void demo_create(struct core *core, struct object_ref idle, struct object_ref program)
 {
     struct object_ref request = new_endpoint(core);
     struct object_ref reply = new_endpoint(core);
     struct object_ref b = new_task(core, task_b, &side_b);
     struct object_ref a = new_task(core, task_a, &side_a);
 
-    side_b = (struct side){core, grant(core, b, request, CAP_RIGHT_RECV),
-                           grant(core, b, reply, CAP_RIGHT_SEND)};
-    side_a = (struct side){core, grant(core, a, request, CAP_RIGHT_SEND),
-                           grant(core, a, reply, CAP_RIGHT_RECV)};
+    side_b = (struct side){.core = core,
+                           .request = grant(core, b, request, CAP_RIGHT_RECV),
+                           .reply = grant(core, b, reply, CAP_RIGHT_SEND)};
+    side_a = (struct side){.core = core,
+                           .request = grant(core, a, request, CAP_RIGHT_SEND),
+                           .reply = grant(core, a, reply, CAP_RIGHT_RECV),
+                           .next = program};
     demo_create_timer(core, idle);
     start(core, b);
     start(core, a);

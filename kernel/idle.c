@@ -1,8 +1,6 @@
 #include <tyrne/bringup.h>
 
 #include <tyrne/hal/irq.h>
-#include <tyrne/hal/power.h>
-#include <tyrne/print.h>
 
 _Noreturn void idle_run(void *core)
 {
@@ -13,8 +11,7 @@ _Noreturn void idle_run(void *core)
         hal_irq_window();
         sched_yield(sched);
         if (sched_task_count(sched) == 0) {
-            kprintf("tyrne: all tasks complete\n");
-            power_off();
+            bring_up_end();
         }
         /* An interrupt that came since the window is pending, so this returns at once. */
         hal_wait_for_interrupt();

@@ -5,6 +5,7 @@
 
 void kernel_main(void)
 {
+    bring_up_note_start();
     kprintf("tyrne: hello from kernel_main\n");
 }
 

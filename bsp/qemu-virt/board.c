@@ -38,6 +38,15 @@ size_t hal_board_reserved(struct pa_range *ranges, size_t max)
     return count;
 }
 
+/* program.S */
+extern const unsigned char board_program_start[], board_program_end[];
+
+struct user_image hal_board_program(void)
+{
+    return (struct user_image){board_program_start,
+                               (size_t)(board_program_end - board_program_start)};
+}
+
 uint32_t hal_timer_intid(void)
 {
     return TIMER_INTID;

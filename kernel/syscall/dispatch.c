@@ -65,6 +65,7 @@ static status_t write_console(struct core *core, const uint64_t *x, uint64_t *re
 }
 #endif
 
+/* The exit code has nobody to go to yet. */
 static _Noreturn void end_current(struct core *core)
 {
     kprintf("tyrne: userspace task exited\n");

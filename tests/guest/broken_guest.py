@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("kernel", "arch", "bsp")
+ROOMS = ("kernel", "arch", "bsp", "userland")
 # A stopped boot is stepped in seconds; a guest that hangs is the test's failure.
 BOUND_S = 300
 

@@ -61,7 +61,7 @@ FUNCTION(vectors)
     vector  VECTOR_IRQ_SAME_EL, vector_irq
     vector  6
     vector  7
-    vector  8                           /* lower EL, AArch64 */
+    vector  VECTOR_SYNC_LOWER_EL, vector_lower_sync /* lower EL, AArch64 */
     vector  9, vector_irq
     vector  10
     vector  11
@@ -131,6 +131,23 @@ FUNCTION(vector_irq)
     csel    x29, xzr, x29, eq           /* no backtrace goes through EL0's frame pointer */
     mov     x0, sp
     bl      exception_irq
+    b       vector_restore
+END_FUNCTION(vector_irq)
+
+/*
+ * A synchronous exception from EL0: a syscall, or what ends the task. In: SP = frame with x0 and x1
+ * stored. What the C code leaves in the frame is what EL0 gets.
+ */
+FUNCTION(vector_lower_sync)
+    save_rest_of_frame
+    mov     x29, xzr                    /* no backtrace goes through EL0's frame pointer */
+    mov     x0, sp
+    bl      exception_lower_sync
+    b       vector_restore
+END_FUNCTION(vector_lower_sync)
+
+/* Everything back from the frame at SP, and return from the exception. */
+FUNCTION(vector_restore)
     ldp     x9, x10, [sp, #TRAP_FRAME_ELR]
     msr     elr_el1, x9
     msr     spsr_el1, x10
@@ -153,7 +170,7 @@ FUNCTION(vector_irq)
     ldp     x0, x1, [sp, #TRAP_FRAME_X(0)]
     add     sp, sp, #TRAP_FRAME_SIZE
     eret
-END_FUNCTION(vector_irq)
+END_FUNCTION(vector_restore)
 
 /* In: x0 vector (+ VECTOR_BAD_STACK), x1 SP as interrupted, SP = frame with x0 and x1 stored. */
 FUNCTION(vector_save_and_die)

@@ -15,10 +15,4 @@
  */
 void syscall_dispatch(struct core *core, uint64_t x[SYSCALL_REGISTERS]);
 
-/*
- * End the current task because of what it did. `cause` is printed first (a line, by the caller);
- * does not return.
- */
-_Noreturn void user_task_kill(struct core *core);
-
 #endif

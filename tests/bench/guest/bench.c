@@ -287,7 +287,7 @@ static struct object_ref new_endpoint(void)
     return ref;
 }
 
-void demo_create(struct core *core, struct object_ref idle)
+void demo_create(struct core *core, struct object_ref idle, struct object_ref program)
 {
     struct object_ref server_task;
     struct object_ref client_task;
@@ -295,6 +295,7 @@ void demo_create(struct core *core, struct object_ref idle)
     struct object_ref reply;
 
     (void)idle;
+    MUST(task_destroy(core, program));
     the_core = core;
     server_task = new_task(server, &server_caps);
     client_task = new_task(client, NULL);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * Called by the start code with an empty stack, .data and .bss in place. What it returns is the task's exit
- * code.
+ * Called by the start code with an empty stack, .data and .bss in place. What it returns is the
+ * task's exit code.
  */
 uint64_t user_main(void);
 

@@ -12,7 +12,7 @@
 /* The name of a capability of this task. */
 typedef uint64_t user_handle;
 
-#define USER_NULL_HANDLE ((user_handle)ABI_NULL_HANDLE)
+#define USER_NULL_HANDLE   ((user_handle)ABI_NULL_HANDLE)
 
 #define USER_MESSAGE_WORDS 3U
 
@@ -23,8 +23,8 @@ struct user_message {
 };
 
 /*
- * SVC #0 as the ABI has it: the number and x0 to x5 in, x0 to x7 out in `x`. Returns x0, the status.
- * For those who want to see every register; the functions below are made of it.
+ * SVC #0 as the ABI has it: the number and x0 to x5 in, x0 to x7 out in `x`. Returns x0, the
+ * status. For those who want to see every register; the functions below are made of it.
  */
 static inline uint64_t user_syscall(uint64_t number, uint64_t x[8])
 {
@@ -38,11 +38,11 @@ static inline uint64_t user_syscall(uint64_t number, uint64_t x[8])
     register uint64_t x7 __asm__("x7");
     register uint64_t x8 __asm__("x8") = number;
 
-    __asm__ volatile("svc #0"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "=r"(x6), "=r"(x7)
-                     : "r"(x8)
-                     : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "cc",
-                       "memory");
+    __asm__ volatile(
+        "svc #0"
+        : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "=r"(x6), "=r"(x7)
+        : "r"(x8)
+        : "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "cc", "memory");
     x[0] = x0;
     x[1] = x1;
     x[2] = x2;
@@ -55,7 +55,8 @@ static inline uint64_t user_syscall(uint64_t number, uint64_t x[8])
 }
 
 /*
- * Send `message` through `endpoint`; never blocks. Its capability, if not null, moves to the receiver.
+ * Send `message` through `endpoint`; never blocks. Its capability, if not null, moves to the
+ * receiver.
  * `*outcome` is SYSCALL_SEND_DELIVERED or SYSCALL_SEND_ENQUEUED.
  */
 static inline uint64_t user_send(user_handle endpoint, const struct user_message *message,
@@ -101,8 +102,8 @@ static inline _Noreturn void user_exit(uint64_t code)
 }
 
 /*
- * Write `length` bytes to the console that `console` names; `*written` of them were. A release kernel
- * answers ABI_BAD_SYSCALL_NUMBER.
+ * Write `length` bytes to the console that `console` names; `*written` of them were. A release
+ * kernel answers ABI_BAD_SYSCALL_NUMBER.
  */
 static inline uint64_t user_console_write(user_handle console, const char *bytes, size_t length,
                                           uint64_t *written)

@@ -19,6 +19,8 @@
 
 /* IRQ from the current EL with SP_ELx (DDI 0487, "Exception vectors"). */
 #define VECTOR_IRQ_SAME_EL 5
+/* Synchronous, from a lower EL in AArch64. */
+#define VECTOR_SYNC_LOWER_EL 8
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -48,6 +50,12 @@ _Noreturn void exception_fatal(uint64_t vector, const struct trap_frame *frame, 
  * returns. Interrupts are masked.
  */
 void exception_irq(struct trap_frame *frame);
+
+/*
+ * A synchronous exception from EL0, with the task's state in `frame`: a syscall changes it and
+ * returns; anything else ends the task and does not. Interrupts are masked.
+ */
+void exception_lower_sync(struct trap_frame *frame);
 #endif
 
 #endif

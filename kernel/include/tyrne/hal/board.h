@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 #include <tyrne/types.h>
+#include <tyrne/user.h>
+
+/* The user program that the board's image carries. */
+struct user_image hal_board_program(void);
 
 /* The RAM that the kernel manages. */
 struct pa_range hal_board_ram(void);
