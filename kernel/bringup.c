@@ -121,7 +121,7 @@ _Noreturn void bring_up_end(void)
 _Noreturn void bring_up(void)
 {
     struct object_ref idle = bring_up_idle(bring_up_memory());
-    struct object_ref program = bring_up_program(idle, hal_board_program());
+    struct object_ref program = bring_up_program(idle, hal_board_program(0));
 
     bring_up_interrupts();
     demo_create(&kernel_core, idle, program);

@@ -3,6 +3,7 @@
 #include <tyrne/address.h>
 #include <tyrne/hal/board.h>
 #include <tyrne/hal/timer.h>
+#include <tyrne/panic.h>
 
 /* The EL1 virtual timer's PPI 11 (QEMU hw/arm/virt.c; Arm BSA recommends the same INTID). */
 #define TIMER_INTID 27U
@@ -38,13 +39,24 @@ size_t hal_board_reserved(struct pa_range *ranges, size_t max)
     return count;
 }
 
-/* program.S */
-extern const unsigned char board_program_start[], board_program_end[];
+/* programs.S.in */
+struct program_entry {
+    int32_t offset; /* of the image's first byte, from the table */
+    uint32_t size;
+};
+extern const struct program_entry board_programs[], board_programs_end[];
 
-struct user_image hal_board_program(void)
+unsigned hal_board_program_count(void)
 {
-    return (struct user_image){board_program_start,
-                               (size_t)(board_program_end - board_program_start)};
+    return (unsigned)(board_programs_end - board_programs);
+}
+
+struct user_image hal_board_program(unsigned index)
+{
+    const unsigned char *table = (const unsigned char *)board_programs;
+
+    KASSERT(index < hal_board_program_count());
+    return (struct user_image){table + board_programs[index].offset, board_programs[index].size};
 }
 
 uint32_t hal_timer_intid(void)

@@ -29,7 +29,7 @@ _Noreturn void idle_run(void *core);
 /*
  * Make the tasks of the demonstration, with their endpoints and capabilities, and queue them.
  * `idle` is the idle task: what an interrupt sends, it sends with idle's capabilities. `program` is
- * the board's user program, loaded and not queued yet.
+ * the first of the board's user programs, loaded and not queued yet.
  */
 void demo_create(struct core *core, struct object_ref idle, struct object_ref program);
 

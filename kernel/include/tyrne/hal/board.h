@@ -6,8 +6,9 @@
 #include <tyrne/types.h>
 #include <tyrne/user.h>
 
-/* The user program that the board's image carries. */
-struct user_image hal_board_program(void);
+/* The user programs that the image carries: how many, and the one with `index` below that. */
+unsigned hal_board_program_count(void);
+struct user_image hal_board_program(unsigned index);
 
 /* The RAM that the kernel manages. */
 struct pa_range hal_board_ram(void);
