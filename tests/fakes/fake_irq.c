@@ -120,6 +120,11 @@ void hal_timer_disarm(void)
     armed = FAKE_TIMER_NEVER;
 }
 
+void fake_timer_pass(uint64_t ticks)
+{
+    counter += ticks;
+}
+
 uint64_t fake_timer_deadline(void)
 {
     return armed;

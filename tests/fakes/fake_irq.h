@@ -21,6 +21,9 @@ unsigned fake_irq_inits(void);
 unsigned fake_irq_windows(void);
 unsigned fake_irq_sleeps(void);
 
+/* Let `ticks` pass. */
+void fake_timer_pass(uint64_t ticks);
+
 /* The deadline armed last, or FAKE_TIMER_NEVER. */
 uint64_t fake_timer_deadline(void);
 

@@ -9,6 +9,7 @@
 static bool mapped;
 static unsigned zeroed;
 static void (*zero_hook)(paddr_t frame_pa);
+static void (*sync_hook)(paddr_t start_pa, size_t length);
 
 static void *host(uint64_t pa)
 {
@@ -35,6 +36,7 @@ void fake_ram_open(void)
     }
     zeroed = 0;
     zero_hook = NULL;
+    sync_hook = NULL;
 }
 
 paddr_t fake_ram_frame(uint32_t index)
@@ -83,5 +85,20 @@ void hal_zero_page(void *page)
     zeroed++;
     if (zero_hook != NULL) {
         zero_hook((paddr_t){pa});
+    }
+}
+
+void fake_ram_on_sync(void (*hook)(paddr_t start_pa, size_t length))
+{
+    sync_hook = hook;
+}
+
+void hal_sync_code(const void *start, size_t length)
+{
+    uint64_t pa = (uintptr_t)start;
+
+    assert(mapped && length != 0 && fake_ram_holds(pa) && fake_ram_holds(pa + length - 1U));
+    if (sync_hook != NULL) {
+        sync_hook((paddr_t){pa}, length);
     }
 }

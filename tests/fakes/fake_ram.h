@@ -7,6 +7,7 @@
 #define TESTS_FAKE_RAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <tyrne/types.h>
 
@@ -34,6 +35,9 @@ bool fake_ram_frame_is(paddr_t frame_pa, uint8_t byte);
 
 /* Call `hook` (or nothing, for NULL) with each frame that hal_zero_page() has filled. */
 void fake_ram_on_zero(void (*hook)(paddr_t frame_pa));
+
+/* Call `hook` (or nothing, for NULL) with what hal_sync_code() is asked for. */
+void fake_ram_on_sync(void (*hook)(paddr_t start_pa, size_t length));
 
 /* Calls of hal_zero_page() since fake_ram_open(). */
 unsigned fake_ram_zeroed(void);

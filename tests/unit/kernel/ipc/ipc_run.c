@@ -20,7 +20,7 @@ void ipc_run_start(struct ipc_run *run, uint64_t seed)
     random_seed(&run->random, seed);
     run->gone = (struct object_ref){0, 1};
     memset(&run->core, 0xA5, sizeof(run->core));
-    core_init(&run->core);
+    core_init(&run->core, NULL);
     model_init(&run->model);
     for (unsigned task = 0; task < MODEL_TASKS; task++) {
         for (unsigned i = 0; i < STALE_KEPT; i++) {

@@ -1,7 +1,8 @@
 /*
  * The kernel from its first C code to power off, as the CPU port calls it: the whole portable core
- * runs on the host. Built a second time with the demonstration's timer (TYRNE_DEMO_TIMER), whose
- * interrupt source the kernel can register once: there the whole run comes after those that stop.
+ * runs on the host, with a user program's two syscalls. Built without TYRNE_DEBUG too, and with the
+ * demonstration's timer (TYRNE_DEMO_TIMER), whose interrupt source the kernel can register once:
+ * there the whole run comes after those that stop.
  */
 #include "cmocka_includes.h"
 #include "fake_board.h"
@@ -11,8 +12,10 @@
 #include "fake_mmu.h"
 #include "fake_ram.h"
 #include "fake_stop.h"
+#include "fake_user.h"
 
 #include <string.h>
+#include <tyrne/abi/syscall.h>
 #include <tyrne/kernel.h>
 #include <tyrne/task.h>
 
@@ -21,15 +24,56 @@
 /* The debugger's names (bringup.c). */
 extern struct core kernel_core;
 extern struct pmm kernel_pmm;
+extern struct address_space_arena kernel_spaces;
+
+/* The program: 8 bytes for its instructions, then its read-only data. */
+#define CODE_BYTES 8U
+
+static const char program_image[] = "\x01\x02\x03\x04\x05\x06\x07\x08hello from userspace\n";
+
+#define GREETING_BYTES (sizeof(program_image) - 1U - CODE_BYTES)
+
+static unsigned syscalls;
+
+/* As userland/hello: a greeting, whatever the answer, then the end. */
+static void hello(const struct fake_user *start)
+{
+    uint64_t x[9] = {[0] = ABI_HANDLE_CONSOLE, [8] = SYSCALL_CONSOLE_WRITE};
+
+    assert_int_equal(start->entry.value, ABI_IMAGE_BASE);
+    assert_int_equal(start->sp.value, ABI_IMAGE_BASE + 3 * PAGE_SIZE);
+    x[1] = start->entry.value + CODE_BYTES;
+    x[2] = GREETING_BYTES;
+    syscalls++;
+    kernel_syscall(x);
+#ifdef TYRNE_DEBUG
+    assert_int_equal(x[0], 0);
+    assert_int_equal(x[1], GREETING_BYTES);
+#else
+    assert_int_equal(x[0], 1);
+    assert_int_equal(x[1], 0);
+#endif
+    fake_timer_pass(3);
+    x[0] = 0;
+    x[8] = SYSCALL_TASK_EXIT;
+    syscalls++;
+    kernel_syscall(x);
+    fail_msg("task_exit returned");
+}
 
 static int setup(void **state)
 {
     (void)state;
+    fake_run_reset();
+    syscalls = 0;
     fake_console_clear();
     fake_ram_open();
     fake_mmu_reset(&kernel_pmm);
     fake_board_reset();
+    fake_board_program(program_image, sizeof(program_image) - 1U);
+    fake_user_program(hello);
     fake_irq_reset(HZ);
+    fake_timer_pass(1000000); /* what passed before the first C code does not count */
     return 0;
 }
 
@@ -74,6 +118,9 @@ static const char *const markers[] = {
     /* 128 MiB without the first MiB. */
     "tyrne: pmm initialized (32512 frames available; 256 reserved)\n",
     "tyrne: address-space-arena ready (1 / 8 slots used; bootstrap AS root = 0x40100000)\n",
+    "tyrne: image loaded (entry = 0x800000; sp = 0x803000; image bytes 29; stack bytes 4096; AS "
+    "cap "
+    "= idx 1)\n",
     "tyrne: timer ready (62500000 Hz, resolution 16 ns)\n",
     "tyrne: starting cooperative scheduler\n",
 #ifdef TYRNE_DEMO_TIMER
@@ -83,10 +130,22 @@ static const char *const markers[] = {
     "tyrne: task A -- sending IPC\n",
     "tyrne: task B \xe2\x80\x94 received IPC (label=0xaaaa); replying\n",
     "tyrne: task A \xe2\x80\x94 received reply (label=0xbbbb); done\n",
+#ifdef TYRNE_DEBUG
+    "hello from userspace\n",
+#endif
+    "tyrne: userspace task exited\n",
 #ifdef TYRNE_DEMO_TIMER
     "tyrne: task S \xe2\x80\x94 deadline reached (label=0xcccc)\n",
 #endif
     "tyrne: all tasks complete\n",
+#ifdef TYRNE_DEBUG
+    "tyrne: 32511 frames available at the end\n",
+#endif
+#ifdef TYRNE_DEMO_TIMER
+    "tyrne: boot-to-end elapsed = 1000000 ns\n",
+#else
+    "tyrne: boot-to-end elapsed = 48 ns\n",
+#endif
 };
 
 static void the_machine_runs_from_hello_to_power_off(void **state)
@@ -97,6 +156,10 @@ static void the_machine_runs_from_hello_to_power_off(void **state)
     assert_int_equal(fake_run(boot, NULL), RUN_POWERED_OFF);
     assert_markers(markers, sizeof(markers) / sizeof(markers[0]));
     assert_null(strstr(fake_console_text(), "panic"));
+    assert_int_equal(syscalls, 2);
+#ifndef TYRNE_DEBUG
+    assert_null(strstr(fake_console_text(), "hello from userspace"));
+#endif
     assert_int_equal(times_said("unexpected interrupt"), 1);
     assert_int_equal(times_said("tyrne: unexpected interrupt 99 (reported once)\n"), 1);
 
@@ -107,6 +170,8 @@ static void the_machine_runs_from_hello_to_power_off(void **state)
         assert_int_equal(kernel_core.ipc.endpoints[i].state, ENDPOINT_IDLE);
     }
     assert_int_equal(pmm_free_frames(&kernel_pmm), 32511);
+    assert_int_equal(object_count(&kernel_spaces.arena), 1);
+    assert_int_equal(fake_mmu_root(), 0);
     assert_null(fake_mmu_violation());
     assert_int_equal(fake_irq_inits(), 1);
     assert_int_equal(fake_timer_deadline(), FAKE_TIMER_NEVER);
@@ -155,6 +220,14 @@ static void a_timer_without_a_rate_stops_the_boot(void **state)
     }
 }
 
+static void a_program_that_does_not_fit_stops_the_boot(void **state)
+{
+    (void)state;
+    fake_board_reset();
+    fake_board_program(program_image, 0);
+    assert_stops_at("user_task_create", "tyrne: image loaded");
+}
+
 #ifdef TYRNE_DEMO_TIMER
 static void a_timer_interrupt_that_is_taken_stops_the_boot(void **state)
 {
@@ -162,6 +235,39 @@ static void a_timer_interrupt_that_is_taken_stops_the_boot(void **state)
     assert_stops_at("irq_register", "tyrne: starting cooperative scheduler");
 }
 #else
+static void faults(const struct fake_user *start)
+{
+    (void)start;
+    assert_int_equal(kernel_current_task(), kernel_core.sched.current);
+    assert_int_equal(kernel_current_task(), 1); /* idle is 0 */
+    kernel_user_fault();
+}
+
+static void a_fault_of_the_program_ends_it_alone(void **state)
+{
+    (void)state;
+    fake_user_program(faults);
+    assert_int_equal(fake_run(boot, NULL), RUN_POWERED_OFF);
+    assert_non_null(strstr(fake_console_text(), "tyrne: all tasks complete\n"));
+    assert_null(strstr(fake_console_text(), "userspace task exited"));
+    assert_int_equal(pmm_free_frames(&kernel_pmm), 32511);
+}
+
+static void takes_years(const struct fake_user *start)
+{
+    fake_timer_pass(HZ * 200000000ULL); /* 6 years: times 10^9 it is more than 64 bits */
+    hello(start);
+}
+
+static void a_long_run_is_told_in_nanoseconds(void **state)
+{
+    (void)state;
+    fake_user_program(takes_years);
+    assert_int_equal(fake_run(boot, NULL), RUN_POWERED_OFF);
+    assert_non_null(
+        strstr(fake_console_text(), "tyrne: boot-to-end elapsed = 200000000000000048 ns\n"));
+}
+
 static void the_fastest_timer_has_a_resolution(void **state)
 {
     (void)state;
@@ -180,10 +286,13 @@ int main(void)
         TEST(a_board_that_contradicts_itself_stops_the_boot),
         TEST(memory_without_a_free_frame_stops_the_boot),
         TEST(a_timer_without_a_rate_stops_the_boot),
+        TEST(a_program_that_does_not_fit_stops_the_boot),
         TEST(the_machine_runs_from_hello_to_power_off),
 #ifdef TYRNE_DEMO_TIMER
         TEST(a_timer_interrupt_that_is_taken_stops_the_boot),
 #else
+        TEST(a_fault_of_the_program_ends_it_alone),
+        TEST(a_long_run_is_told_in_nanoseconds),
         TEST(the_fastest_timer_has_a_resolution),
 #endif
     };

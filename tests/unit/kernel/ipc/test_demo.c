@@ -7,7 +7,13 @@
 #include <tyrne/bringup.h>
 #include <tyrne/irq.h>
 
+/* What the kernel says when the last task is gone, with a counter that stands still. */
+#define END "tyrne: all tasks complete\ntyrne: boot-to-end elapsed = 0 ns\n"
+
 static struct object_ref idle;
+
+/* Stands for the user program. */
+static struct object_ref program;
 
 static int setup(void **state)
 {
@@ -16,6 +22,7 @@ static int setup(void **state)
     fake_irq_reset(1000);
     idle = running_create(idle_run, &world);
     assert_status(sched_set_idle(&world.sched, idle), STATUS_OK);
+    program = (struct object_ref){MAX_TASKS, 0};
     return 0;
 }
 
@@ -23,7 +30,7 @@ static void idle_without_tasks_powers_off(void **state)
 {
     (void)state;
     assert_int_equal(running_go(), RUN_POWERED_OFF);
-    assert_string_equal(fake_console_text(), "tyrne: all tasks complete\n");
+    assert_string_equal(fake_console_text(), END);
     assert_int_equal(fake_irq_windows(), 1);
     assert_int_equal(fake_irq_sleeps(), 0);
 }
@@ -35,7 +42,7 @@ static void idle_follows_the_last_task(void **state)
     (void)running_start(running_note_and_exit, "b");
     assert_int_equal(running_go(), RUN_POWERED_OFF);
     assert_string_equal(notes(), "a b ");
-    assert_string_equal(fake_console_text(), "tyrne: all tasks complete\n");
+    assert_string_equal(fake_console_text(), END);
 }
 
 static void blocks(void *text)
@@ -75,17 +82,19 @@ static void an_interrupt_arrives_in_the_window_of_idle(void **state)
     sleeper = running_start(blocks, "a");
     assert_int_equal(running_go(), RUN_POWERED_OFF);
     assert_string_equal(notes(), "a interrupt woken ");
-    assert_string_equal(fake_console_text(), "tyrne: unexpected interrupt 41 (reported once)\n"
-                                             "tyrne: all tasks complete\n");
+    assert_string_equal(fake_console_text(),
+                        "tyrne: unexpected interrupt 41 (reported once)\n" END);
     assert_int_equal(fake_irq_sleeps(), 0);
 }
 
 static void the_demonstration_ends_with_nothing_left(void **state)
 {
     (void)state;
-    demo_create(&world, idle);
-    assert_int_equal(sched_task_count(&world.sched), 2);
+    program = running_create(running_note_and_exit, "program");
+    demo_create(&world, idle, program);
+    assert_int_equal(sched_task_count(&world.sched), 3);
     assert_int_equal(running_go(), RUN_POWERED_OFF);
+    assert_string_equal(notes(), "program ");
     assert_int_equal(sched_task_count(&world.sched), 0);
     assert_true(cap_check_invariants(&world.caps));
     for (unsigned i = 0; i < MAX_TASKS; i++) {
@@ -99,7 +108,7 @@ static void it_needs_endpoints(void **state)
     for (unsigned i = 0; i < MAX_ENDPOINTS - 1; i++) {
         (void)world_endpoint();
     }
-    expect_assert_failure(demo_create(&world, idle));
+    expect_assert_failure(demo_create(&world, idle, program));
 }
 
 static void it_needs_tasks(void **state)
@@ -108,24 +117,32 @@ static void it_needs_tasks(void **state)
     for (unsigned i = 0; i < MAX_TASKS - 2; i++) {
         (void)running_create(running_note_and_exit, NULL);
     }
-    expect_assert_failure(demo_create(&world, idle));
+    expect_assert_failure(demo_create(&world, idle, program));
 }
 
 static void it_needs_room_for_capabilities(void **state)
 {
     (void)state;
     world_fill_table(idle.index + 2, 1);
-    expect_assert_failure(demo_create(&world, idle));
+    expect_assert_failure(demo_create(&world, idle, program));
 }
 
 /* Without the endpoint `index` the demonstration panics, and says at what. */
 static void assert_stops_without(unsigned index, const char *what)
 {
-    demo_create(&world, idle);
+    demo_create(&world, idle, program);
     assert_status(task_destroy_endpoint(&world, object_at(&world.ipc.endpoint_arena, index)),
                   STATUS_OK);
     assert_int_equal(running_go(), RUN_PANICKED);
     assert_non_null(strstr(fake_panic_text(), what));
+}
+
+static void it_needs_a_program(void **state)
+{
+    (void)state;
+    demo_create(&world, idle, program);
+    assert_int_equal(running_go(), RUN_PANICKED);
+    assert_non_null(strstr(fake_panic_text(), "sched_start"));
 }
 
 static void it_needs_the_endpoint_of_the_request(void **state)
@@ -146,7 +163,7 @@ static void it_needs_room_for_the_request(void **state)
     cap_handle_t handle;
 
     (void)state;
-    demo_create(&world, idle);
+    demo_create(&world, idle, program);
     b = object_at(&world.sched.arena, idle.index + 1);
     assert_status(task_destroy(&world, b), STATUS_OK);
     handle = world_grant(idle.index, CAP_KIND_ENDPOINT, object_at(&world.ipc.endpoint_arena, 0),
@@ -169,6 +186,7 @@ int main(void)
         TEST(it_needs_endpoints),
         TEST(it_needs_tasks),
         TEST(it_needs_room_for_capabilities),
+        TEST(it_needs_a_program),
         TEST(it_needs_the_endpoint_of_the_request),
         TEST(it_needs_the_endpoint_of_the_reply),
         TEST(it_needs_room_for_the_request),

@@ -18,7 +18,7 @@ static void an_early_interrupt_is_a_missed_deadline(void **state)
     fake_irq_reset(1000);
     idle = running_create(idle_run, &world);
     assert_status(sched_set_idle(&world.sched, idle), STATUS_OK);
-    demo_create(&world, idle);
+    demo_create(&world, idle, running_create(running_note_and_exit, "program"));
     assert_true(fake_irq_enabled(FAKE_TIMER_INTID));
     fake_irq_raise(FAKE_TIMER_INTID);
     assert_int_equal(running_go(), RUN_POWERED_OFF);

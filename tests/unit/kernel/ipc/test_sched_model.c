@@ -300,7 +300,7 @@ static void the_scheduler_does_what_the_list_says(void **state)
             with_idle = step / STEPS_OF_A_WORLD % 4 != 3;
             gone = (struct object_ref){0, UINT32_MAX};
             memset(&sched, 0xA5, sizeof(sched));
-            sched_init(&sched);
+            sched_init(&sched, NULL);
             model_sched_init(&model);
         }
         one_step();

@@ -9,7 +9,7 @@ int world_setup(void **state)
 {
     (void)state;
     memset(&world, 0xA5, sizeof(world));
-    core_init(&world);
+    core_init(&world, NULL);
     return 0;
 }
 
