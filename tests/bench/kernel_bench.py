@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """Measure the kernel: executed instructions of its operations, and the size of its images.
 
-    kernel_bench.py --bench BENCH.elf --out FILE.json [--image NAME=ELF]
+    kernel_bench.py --bench BENCH.elf[:PROGRAM.elf]... --out FILE.json [--image NAME=ELF]...
 
-Runs the bench image (tests/bench/guest/bench.c), one instruction in each translation block and a
-log line for each block executed, and counts the lines between the hints that delimit a stretch: the
-guest is not instrumented, the counts are exact and repeatable. Sizes are those of the sections.
+Runs the bench images (tests/bench/guest), one instruction in each translation block and a log line
+for each block executed, and counts the lines between the hints that delimit a stretch: the guest is
+not instrumented, the counts are exact and repeatable. The hints are the kernel's own, or those of
+user PROGRAM that the image runs; then the way from the first instruction to that program's is
+counted, too. Sizes are those of the sections.
 
-Exit codes: 0 measured, 2 wrong usage, 3 the bench image did not run to its end.
+Exit codes: 0 measured, 2 wrong usage, 3 a bench image did not run to its end.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -27,6 +30,7 @@ HINT = 0xD503201F  # HINT #0; the immediate is CRm:op2, bits 11:5 (DDI 0487, "HI
 FIRST_MARK, LAST_MARK = 0x40, 0x7F
 BOUND_S = 300
 MACHINE = ["-M", "virt,gic-version=2", "-cpu", "cortex-a72", "-smp", "1", "-m", "128M"]
+END = b"tyrne: all tasks complete"
 NAMES = re.compile(rb"bench: (\d+) ([^\r\n]+)")
 EXECUTED = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
 SECTIONS = {"text": [".text"], "rodata": [".rodata"], "data": [".data"], "bss": [".bss"]}
@@ -76,9 +80,9 @@ def run(elf: Path, log: Path) -> bytes:
         raise BenchError(f"the guest did not end within {BOUND_S} s") from error
     except OSError as error:
         raise BenchError(f"{error}; QEMU is in the package qemu-system-arm") from None
-    if done.returncode or b"bench: done" not in done.stdout:
+    if done.returncode or END not in done.stdout:
         text = (done.stdout + done.stderr).decode(errors="replace")
-        raise BenchError(f"the guest did not reach 'bench: done' (exit {done.returncode}):\n{text}")
+        raise BenchError(f"the guest did not reach its end (exit {done.returncode}):\n{text}")
     return done.stdout
 
 
@@ -92,21 +96,32 @@ def executed(log: Path) -> Iterator[int]:
             rest = block[cut:]
 
 
-def count(log: Path, marks: dict[int, int]) -> tuple[dict[int, list[int]], int]:
+@dataclass
+class Counts:
+    """What one run of a bench image executed."""
+
+    stretches: dict[int, list[int]] = field(default_factory=dict)  # start mark -> each count
+    total: int = 0
+    until_program: int = 0  # before the first instruction of the user program
+
+
+def count(log: Path, marks: dict[int, int], program_entry: int | None) -> Counts:
     """Instructions between each start mark and its end, and how many were executed in all."""
-    counts: dict[int, list[int]] = {}
+    counts = Counts()
     open_mark, opened_at = -1, 0
-    total = 0
-    for total, pc in enumerate(executed(log), 1):
+    for number, pc in enumerate(executed(log), 1):
+        counts.total = number
+        if pc == program_entry and not counts.until_program:
+            counts.until_program = number - 1
         mark = marks.get(pc)
         if mark is None:
             continue
         if mark % 2 == 0:
-            open_mark, opened_at = mark, total
+            open_mark, opened_at = mark, number
         elif open_mark == mark - 1:
-            counts.setdefault(open_mark, []).append(total - opened_at - 1)
+            counts.stretches.setdefault(open_mark, []).append(number - opened_at - 1)
             open_mark = -1
-    return counts, total
+    return counts
 
 
 def sizes(elf_path: Path) -> dict[str, int]:
@@ -126,29 +141,59 @@ def sizes(elf_path: Path) -> dict[str, int]:
     return {"code": code, **result}
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Everything, as one JSON document."""
-    marks = marks_of(args.bench)
-    with tempfile.TemporaryDirectory(prefix="bench-") as work:
-        log = Path(work) / "exec.log"
-        console = run(args.bench, log)
-        counts, total = count(log, marks)
-    names = {int(number): name.decode() for number, name in NAMES.findall(console)}
-    missing = [name for number, name in names.items() if number not in counts]
-    if missing or not names:
-        raise BenchError(f"no instructions counted for: {', '.join(missing) or 'anything'}")
-    return {
-        "instructions": {
-            names[number]: {
+@dataclass
+class Bench:
+    """One bench image, and the user program whose hints it runs, if it is not the kernel's own."""
+
+    image: Path
+    program: Path | None
+
+    @staticmethod
+    def parse(text: str) -> Bench:
+        """BENCH.elf[:PROGRAM.elf] of the command line."""
+        image, _, program = text.partition(":")
+        for path in filter(None, (image, program)):
+            if not Path(path).is_file():
+                raise argparse.ArgumentTypeError(f"{path}: no such file")
+        return Bench(Path(image), Path(program) if program else None)
+
+    def measure(self, result: dict[str, Any]) -> None:
+        """Run it and add what was counted to `result`."""
+        marks = marks_of(self.program or self.image)
+        entry = None
+        if self.program:
+            with self.program.open("rb") as stream:
+                entry = ELFFile(stream)["e_entry"]
+        with tempfile.TemporaryDirectory(prefix="bench-") as work:
+            log = Path(work) / "exec.log"
+            console = run(self.image, log)
+            counts = count(log, marks, entry)
+        names = {int(number): name.decode() for number, name in NAMES.findall(console)}
+        missing = [name for number, name in names.items() if number not in counts.stretches]
+        if missing or not names:
+            raise BenchError(f"no instructions counted for: {', '.join(missing) or 'anything'}")
+        for number, values in sorted(counts.stretches.items()):
+            result["instructions"][names[number]] = {
                 "min": min(values),
                 "max": max(values),
                 "runs": len(values),
             }
-            for number, values in sorted(counts.items())
-        },
-        "executed_in_all": total,
-        "bytes": {name: sizes(Path(path)) for name, path in args.image},
-    }
+        if entry is not None:
+            result["instructions"]["boot, from _start to the first EL0 instruction"] = {
+                "min": counts.until_program,
+                "max": counts.until_program,
+                "runs": 1,
+            }
+        result["executed_in_all"][self.image.name] = counts.total
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Everything, as one JSON document."""
+    result: dict[str, Any] = {"instructions": {}, "executed_in_all": {}}
+    for bench in args.bench:
+        bench.measure(result)
+    result["bytes"] = {name: sizes(Path(path)) for name, path in args.image}
+    return result
 
 
 def show(result: dict[str, Any]) -> None:
@@ -171,13 +216,10 @@ def named_image(text: str) -> tuple[str, str]:
 def main() -> int:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bench", type=Path, required=True)
+    parser.add_argument("--bench", type=Bench.parse, action="append", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--image", type=named_image, action="append", default=[])
     args = parser.parse_args()
-    if not args.bench.is_file():
-        print(f"kernel_bench: {args.bench}: no such image", file=sys.stderr)
-        return 2
     try:
         result = measure(args)
     except BenchError as error:

@@ -265,7 +265,6 @@ static void client(void *argument)
     MUST(task_destroy(the_core, spare));
     MUST(sched_start(&the_core->sched, new_task(yielder, NULL)));
     bench_yield();
-    kprintf("bench: done\n");
     task_exit(the_core);
 }
 
