@@ -8,3 +8,5 @@ set(TYRNE_GUEST_FLAGS -fno-tree-switch-conversion)
 set(CMAKE_C_FLAGS_DEBUG_INIT "-Og")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_ASM_FLAGS_RELEASE "-g")
+# For the one unit that a syscall runs through, in release builds.
+set(TYRNE_INLINE_FLAGS -finline-functions -finline-limit=400)

@@ -27,6 +27,8 @@ SECTIONS
     .text : AT(ADDR(.text) - KERNEL_HIGH_HALF_OFFSET) {
         __text_start = .;
         KEEP(*(.text.boot))
+        /* 2 KiB aligned, both, with as little lost between as can be. */
+        KEEP(*(.text.boot_el2_vectors))
         KEEP(*(.text.vectors))
         *(.text .text.*)
         . = ALIGN(LAYOUT_PAGE_SIZE);
@@ -35,6 +37,7 @@ SECTIONS
 
     .rodata : AT(ADDR(.rodata) - KERNEL_HIGH_HALF_OFFSET) {
         __rodata_start = .;
+        *(.rodata.programs) /* on pages of their own, so they come first */
         *(.rodata .rodata.*)
     } :rodata
 

@@ -54,18 +54,14 @@ void cap_table_renew(struct cap_space *space, unsigned table)
 static status_t resolve(const struct cap_space *space, unsigned table, cap_handle_t handle,
                         cap_ref_t *ref)
 {
-    unsigned index = cap_handle_index(handle);
     const struct cap_slot *slot;
 
     KASSERT(table < CAP_TABLES);
-    if (!cap_handle_well_formed(handle) || index >= CAP_TABLE_SLOTS) {
+    slot = cap_find(space, table, handle);
+    if (slot == NULL) {
         return STATUS_INVALID_HANDLE;
     }
-    *ref = cap_ref_make(table, index);
-    slot = &space->slots[ref->value];
-    if (!cap_slot_used(slot) || slot->generation != cap_handle_generation(handle)) {
-        return STATUS_INVALID_HANDLE;
-    }
+    *ref = (cap_ref_t){(uint16_t)(slot - space->slots)};
     return STATUS_OK;
 }
 

@@ -4,8 +4,6 @@
 #include <tyrne/address.h>
 #include <tyrne/panic.h>
 
-#define LEVEL_PAGE (MMU_LEVELS - 1U)
-
 /* The way from a root towards one page, as far as there are tables. */
 struct walk {
     unsigned level;                    /* of the last entry, below which there is no table */
@@ -25,7 +23,7 @@ static void walk_to(struct walk *walk, paddr_t root_pa, user_va_t va)
     for (unsigned level = 0;; level++) {
         walk->slot[level] = &table[hal_mmu_index(level, va)];
         walk->path[level] = hal_mmu_decode(hal_mmu_read_entry(walk->slot[level]), level);
-        if (walk->path[level].kind != MMU_ENTRY_TABLE || level == LEVEL_PAGE) {
+        if (walk->path[level].kind != MMU_ENTRY_TABLE || level == MMU_LEVEL_PAGE) {
             walk->level = level;
             return;
         }
@@ -174,7 +172,7 @@ status_t address_space_map(struct address_space_arena *arena, struct object_ref 
                            paddr_t frame_pa, enum user_rights rights, struct flush_token *token)
 {
     status_t status = check_page(arena, ref, va);
-    paddr_t tables[LEVEL_PAGE];
+    paddr_t tables[MMU_LEVEL_PAGE];
     struct address_space *space;
     struct walk walk;
     uint64_t page;
@@ -197,15 +195,15 @@ status_t address_space_map(struct address_space_arena *arena, struct object_ref 
         return last_entry(&walk)->kind == MMU_ENTRY_PAGE ? STATUS_ALREADY_MAPPED
                                                          : STATUS_BLOCK_MAPPED;
     }
-    status = take_tables(arena->pmm, tables, LEVEL_PAGE - walk.level);
+    status = take_tables(arena->pmm, tables, MMU_LEVEL_PAGE - walk.level);
     if (status != STATUS_OK) {
         return status;
     }
     /* Commits: nothing below can fail. */
     finish_break(arena, ref);
-    link_page(&walk, va, page, tables, LEVEL_PAGE - walk.level);
+    link_page(&walk, va, page, tables, MMU_LEVEL_PAGE - walk.level);
     space->pages++;
-    space->tables += LEVEL_PAGE - walk.level;
+    space->tables += MMU_LEVEL_PAGE - walk.level;
     *token = new_token(arena, ref, va, FLUSH_PUBLISH);
     return STATUS_OK;
 }
@@ -237,16 +235,16 @@ status_t address_space_unmap(struct address_space_arena *arena, struct object_re
         return status;
     }
     /* The port knows pages at that level only. */
-    KASSERT(walk.level == LEVEL_PAGE);
+    KASSERT(walk.level == MMU_LEVEL_PAGE);
     /* Commits: nothing below can fail. */
-    KASSERT(walk.level == LEVEL_PAGE); /* where alone there are pages */
+    KASSERT(walk.level == MMU_LEVEL_PAGE); /* where alone there are pages */
     *frame_pa = last_entry(&walk)->pa;
     *token = new_token(arena, ref, va, FLUSH_INVALIDATE);
     arena->stale = arena->stale || token->need == FLUSH_INVALIDATE;
-    hal_mmu_write_entry(walk.slot[LEVEL_PAGE], 0);
+    hal_mmu_write_entry(walk.slot[MMU_LEVEL_PAGE], 0);
     space->pages--;
     /* Unlink each table that this leaves empty; the root stays. */
-    for (level = LEVEL_PAGE - 1U; walk.path[level].live == 1U; level--) {
+    for (level = MMU_LEVEL_PAGE - 1U; walk.path[level].live == 1U; level--) {
         hal_mmu_write_entry(walk.slot[level], 0);
         token->frames[token->frame_count] = walk.path[level].pa;
         token->frame_count++;

@@ -42,12 +42,6 @@ status_t object_free(struct object_arena *arena, struct object_ref ref)
     return STATUS_OK;
 }
 
-bool object_live(const struct object_arena *arena, struct object_ref ref)
-{
-    return ref.index < OBJECT_ARENA_MAX && (arena->live & bit(ref.index)) != 0 &&
-           arena->generation[ref.index] == ref.generation;
-}
-
 struct object_ref object_at(const struct object_arena *arena, unsigned index)
 {
     KASSERT(index < OBJECT_ARENA_MAX && (arena->live & bit(index)) != 0);

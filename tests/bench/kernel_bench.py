@@ -6,7 +6,7 @@
 Runs the bench images (tests/bench/guest), one instruction in each translation block and a log line
 for each block executed, and counts the lines between the hints that delimit a stretch: the guest is
 not instrumented, the counts are exact and repeatable. The hints are the kernel's own, or those of
-user PROGRAM that the image runs; then the way from the first instruction to that program's is
+the user PROGRAM that the image runs; then the way from the first instruction to that program's is
 counted, too. Sizes are those of the sections.
 
 Exit codes: 0 measured, 2 wrong usage, 3 a bench image did not run to its end.

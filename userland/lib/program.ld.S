@@ -16,8 +16,9 @@ SECTIONS
         KEEP(*(.text.start))
         *(.text .text.*)
         *(.rodata .rodata.*)
-        . = ALIGN(USER_PAGE);
     }
+    /* The raw image of a program without .data ends above; the loader fills the page with zeros. */
+    . = ALIGN(USER_PAGE);
     __code_size = . - ABI_IMAGE_BASE;
     .data : {
         *(.data .data.*)

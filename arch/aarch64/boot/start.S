@@ -160,7 +160,8 @@ END_FUNCTION(\name)
     halt_by_name boot_halt_e2h_res1, BOOT_HALT_E2H_RES1
     halt_by_name boot_halt_el2_exception, BOOT_HALT_EL2_EXCEPTION
 
-/* VBAR_EL2: nothing should reach EL2 any more; whatever does halts by name. */
+/* VBAR_EL2: nothing should reach EL2 any more; whatever does halts by name. Placed beside vectors. */
+    .section .text.boot_el2_vectors, "ax"
     .balign 2048
 FUNCTION(boot_el2_vectors)
     .rept   16

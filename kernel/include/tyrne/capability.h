@@ -13,6 +13,7 @@
 #define TYRNE_CAPABILITY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <tyrne/cap_handle.h>
 #include <tyrne/limits.h>
@@ -90,6 +91,24 @@ void cap_space_init(struct cap_space *space);
  */
 MUST_CHECK status_t cap_insert_root(struct cap_space *space, unsigned table, struct capability cap,
                                     cap_handle_t *handle);
+
+/*
+ * The slot that `handle` names in `table`, which must be in range; null if it is malformed, out of
+ * range, empty or stale. In line: every message asks.
+ */
+static inline const struct cap_slot *cap_find(const struct cap_space *space, unsigned table,
+                                              cap_handle_t handle)
+{
+    unsigned index = cap_handle_index(handle);
+    const struct cap_slot *slot = &space->slots[table * CAP_TABLE_SLOTS + index % CAP_TABLE_SLOTS];
+
+    /* One comparison judges the generation and the bits that no handle has. */
+    if (index >= CAP_TABLE_SLOTS || slot->cap.kind == CAP_KIND_NONE ||
+        cap_handle_make(slot->generation, (uint16_t)index).raw != handle.raw) {
+        return NULL;
+    }
+    return slot;
+}
 
 /* What `handle` names in `table`. INVALID_HANDLE: malformed, out of range, empty slot or stale. */
 MUST_CHECK status_t cap_lookup(const struct cap_space *space, unsigned table, cap_handle_t handle,

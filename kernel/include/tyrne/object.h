@@ -34,8 +34,12 @@ MUST_CHECK status_t object_alloc(struct object_arena *arena, struct object_ref *
 /* STALE_OBJECT: `ref` does not name a live object. */
 MUST_CHECK status_t object_free(struct object_arena *arena, struct object_ref ref);
 
-/* True if `ref` names a live object. */
-bool object_live(const struct object_arena *arena, struct object_ref ref);
+/* True if `ref` names a live object. In line: every message asks. */
+static inline bool object_live(const struct object_arena *arena, struct object_ref ref)
+{
+    return ref.index < OBJECT_ARENA_MAX && (arena->live >> ref.index & 1U) != 0 &&
+           arena->generation[ref.index] == ref.generation;
+}
 
 /* The reference of the live object at `index` (below OBJECT_ARENA_MAX); it must be live. */
 struct object_ref object_at(const struct object_arena *arena, unsigned index);

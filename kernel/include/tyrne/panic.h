@@ -11,10 +11,13 @@
  */
 _Noreturn void kernel_panic(const char *what, const char *file, int line);
 
+/* The same for an assertion that does not hold. */
+_Noreturn void kernel_assert_failed(const char *expression, const char *file, int line);
+
 #define PANIC(what) kernel_panic((what), __FILE__, __LINE__)
 
 /* Checked in every build. */
 #define KASSERT(condition)                                                                         \
-    ((condition) ? (void)0 : kernel_panic("assertion failed: " #condition, __FILE__, __LINE__))
+    ((condition) ? (void)0 : kernel_assert_failed(#condition, __FILE__, __LINE__))
 
 #endif

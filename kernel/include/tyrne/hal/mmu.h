@@ -14,6 +14,7 @@
 #define USER_VA_END       (1ULL << 48)
 
 #define MMU_LEVELS        4U /* level 0 is the root, level 3 holds the pages */
+#define MMU_LEVEL_PAGE    (MMU_LEVELS - 1U)
 #define MMU_TABLE_ENTRIES 512U
 
 /* What a user page allows. Every user page can be read at EL0. */
