@@ -44,8 +44,9 @@ static status_t parts_of(struct user_image image, struct parts *parts)
         .bss_end = read_le(header + offsetof(struct user_image_header, bss_end), 4),
     };
     if (parts->code_end % PAGE_SIZE != 0 || parts->code_end == 0 ||
-        parts->code_end > page_up(image.size) || parts->data_end < parts->code_end ||
-        parts->data_end > page_up(image.size) || parts->bss_end < parts->data_end) {
+        parts->data_end < parts->code_end || parts->data_end > image.size ||
+        parts->bss_end < parts->data_end ||
+        read_le(header + offsetof(struct user_image_header, reserved), 4) != 0) {
         return STATUS_BAD_ARGUMENT;
     }
     return STATUS_OK;
@@ -91,12 +92,13 @@ static status_t resolve_space(const struct core *core, unsigned table, cap_handl
 static status_t preflight(const struct core *core, struct user_image image, size_t stack_bytes,
                           struct parts *parts, struct user_layout *layout)
 {
-    paddr_t image_pa = kernel_va_to_phys((vaddr_t){(uint64_t)(uintptr_t)image.bytes});
+    paddr_t image_pa;
     status_t status;
 
     if (image.size == 0 || stack_bytes == 0) {
         return STATUS_BAD_ARGUMENT;
     }
+    image_pa = kernel_va_to_phys((vaddr_t){(uint64_t)(uintptr_t)image.bytes});
     if (image_pa.value % PAGE_SIZE != 0 || stack_bytes % PAGE_SIZE != 0) {
         return STATUS_BAD_ALIGNMENT;
     }
