@@ -32,6 +32,7 @@ static uint64_t read_le(const unsigned char *bytes, unsigned count)
 static status_t parts_of(struct user_image image, struct parts *parts)
 {
     const unsigned char *header = image.bytes + USER_IMAGE_HEADER_OFFSET;
+    uint64_t held;
 
     if (image.size < USER_IMAGE_HEADER_OFFSET + sizeof(struct user_image_header) ||
         read_le(header, 8) != USER_IMAGE_MAGIC) {
@@ -43,8 +44,10 @@ static status_t parts_of(struct user_image image, struct parts *parts)
         .data_end = read_le(header + offsetof(struct user_image_header, data_end), 4),
         .bss_end = read_le(header + offsetof(struct user_image_header, bss_end), 4),
     };
+    /* Without data an image may end inside its last page of code. */
+    held = parts->data_end == parts->code_end ? page_up(image.size) : image.size;
     if (parts->code_end % PAGE_SIZE != 0 || parts->code_end == 0 ||
-        parts->data_end < parts->code_end || parts->data_end > image.size ||
+        parts->data_end < parts->code_end || parts->data_end > held ||
         parts->bss_end < parts->data_end ||
         read_le(header + offsetof(struct user_image_header, reserved), 4) != 0) {
         return STATUS_BAD_ARGUMENT;

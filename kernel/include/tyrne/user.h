@@ -25,7 +25,7 @@ struct user_image {
 struct user_image_header {
     uint64_t magic;
     uint32_t code_end; /* bytes from the image's start; a multiple of PAGE_SIZE */
-    uint32_t data_end; /* of initialised data: the image's size */
+    uint32_t data_end; /* of initialised data; no more than the image holds */
     uint32_t bss_end;  /* of zeroed data */
     uint32_t reserved; /* 0 */
 };
