@@ -191,6 +191,29 @@ static void reference_at_an_index_without_an_object_panics(void **state)
     assert_arena_untouched();
 }
 
+static void room_is_what_can_still_be_given_out(void **state)
+{
+    struct object_ref ref;
+
+    (void)state;
+    for (unsigned capacity = 1; capacity <= OBJECT_ARENA_MAX; capacity++) {
+        start(capacity);
+        for (unsigned i = 0; i < capacity; i++) {
+            assert_int_equal(object_room(&arena), capacity - i);
+            assert_int_equal(object_count(&arena), i);
+            ref = alloc();
+        }
+        assert_int_equal(object_room(&arena), 0);
+        release(ref);
+        assert_int_equal(object_room(&arena), 1);
+        /* A retired index is no room. */
+        arena.generation[ref.index] = UINT32_MAX - 1;
+        release(alloc());
+        assert_int_equal(object_room(&arena), 0);
+        assert_int_equal(object_count(&arena), capacity - 1);
+    }
+}
+
 static void capacity_out_of_range_panics(void **state)
 {
     (void)state;
@@ -212,6 +235,7 @@ int main(void)
         cmocka_unit_test(arena_of_retired_indexes_stays_exhausted),
         cmocka_unit_test(reference_at_an_index_is_the_live_objects),
         cmocka_unit_test(reference_at_an_index_without_an_object_panics),
+        cmocka_unit_test(room_is_what_can_still_be_given_out),
         cmocka_unit_test(capacity_out_of_range_panics),
     };
 

@@ -232,6 +232,36 @@ static void counts_are_exact(void **state)
     assert_int_equal(pmm_reserved_frames(&pmm), RESERVED);
 }
 
+/* Taking and giving back changes nothing about what a range is. */
+static void what_can_be_given_out_is_the_extent_without_the_reserved(void **state)
+{
+    const uint64_t start = FAKE_RAM_START_PA;
+    const uint64_t end = FAKE_RAM_START_PA + FRAMES * PAGE_SIZE;
+
+    (void)state;
+    for (unsigned taken = 0; taken < 2; taken++) {
+        for (uint64_t pa = start - 3 * PAGE_SIZE; pa < end + 3 * PAGE_SIZE; pa += PAGE_SIZE) {
+            bool can = pa >= start && pa < end && !is_reserved(pa);
+            bool next_can =
+                pa + PAGE_SIZE >= start && pa + PAGE_SIZE < end && !is_reserved(pa + PAGE_SIZE);
+
+            assert_int_equal(pmm_can_give_out(&pmm, (struct pa_range){{pa}, {pa + 1}}), can);
+            assert_int_equal(
+                pmm_can_give_out(&pmm, (struct pa_range){{pa + 4095}, {pa + PAGE_SIZE}}), can);
+            assert_int_equal(pmm_can_give_out(&pmm, (struct pa_range){{pa}, {pa + 4097}}),
+                             can || next_can);
+            assert_int_equal(pmm_can_give_out(&pmm, (struct pa_range){{pa + 4095}, {pa + 4097}}),
+                             can || next_can);
+        }
+        assert_true(pmm_can_give_out(&pmm, (struct pa_range){{0}, {2 * end}}));
+        assert_false(pmm_can_give_out(&pmm, (struct pa_range){{0}, {start}}));
+        assert_false(pmm_can_give_out(&pmm, (struct pa_range){{end}, {2 * end}}));
+        while (pmm_free_frames(&pmm) > 0) {
+            (void)alloc();
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup(refuses_a_frame_that_is_free_already, setup),
         cmocka_unit_test_setup(a_free_rewinds_the_search, setup),
         cmocka_unit_test_setup(counts_are_exact, setup),
+        cmocka_unit_test_setup(what_can_be_given_out_is_the_extent_without_the_reserved, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
