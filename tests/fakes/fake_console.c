@@ -4,7 +4,7 @@
 #include <string.h>
 #include <tyrne/hal/console.h>
 
-static char text[8192];
+static char text[32768];
 static size_t used;
 
 void fake_console_clear(void)
@@ -16,6 +16,11 @@ void fake_console_clear(void)
 const char *fake_console_text(void)
 {
     return text;
+}
+
+size_t fake_console_length(void)
+{
+    return used;
 }
 
 void console_write(const char *bytes, size_t length)

@@ -63,6 +63,7 @@ static void load_and_look(struct user_image image, uint64_t code_end, uint64_t d
     uint64_t data_end_va = ABI_IMAGE_BASE + (bss_end + PAGE_SIZE - 1U) / PAGE_SIZE * PAGE_SIZE;
     uint64_t stack_va = data_end_va + PAGE_SIZE;
     uint64_t stack_end_va = stack_va + 2 * PAGE_SIZE;
+    uint64_t held = data_end < image.size ? data_end : image.size;
     cap_handle_t handle;
     struct object_ref loaded = {99, 99};
     struct user_layout layout;
@@ -82,8 +83,8 @@ static void load_and_look(struct user_image image, uint64_t code_end, uint64_t d
     assert_int_equal(layout.stack_va.value, stack_va);
     assert_int_equal(layout.stack_end_va.value, stack_end_va);
 
-    assert_pages(ABI_IMAGE_BASE, ABI_IMAGE_BASE + code_end, USER_READ_EXECUTE, 0, data_end);
-    assert_pages(ABI_IMAGE_BASE + code_end, data_end_va, USER_READ_WRITE, code_end, data_end);
+    assert_pages(ABI_IMAGE_BASE, ABI_IMAGE_BASE + code_end, USER_READ_EXECUTE, 0, held);
+    assert_pages(ABI_IMAGE_BASE + code_end, data_end_va, USER_READ_WRITE, code_end, held);
     assert_pages(stack_va, stack_end_va, USER_READ_WRITE, 0, 0);
     assert_no_page(synced.space, ABI_IMAGE_BASE - 1);
     assert_no_page(synced.space, data_end_va); /* the guard */
@@ -121,11 +122,12 @@ static void an_image_with_a_header_has_data_and_bss(void **state)
     static const struct {
         uint32_t size, code_end, data_end, bss_end;
     } parts[] = {
-        {4096, 4096, 4096, 4096},                             /* code alone */
-        {4096, 4096, 4096, 4097},                             /* bss alone */
-        {4096, 4096, 4096, 3 * 4096},                         /* */
-        {4097, 4096, 4097, 4097},                             /* a byte of data */
-        {2 * 4096, 4096, 2 * 4096, 2 * 4096},                 /* a page of data */
+        {4096, 4096, 4096, 4096},             /* code alone */
+        {4096, 4096, 4096, 4097},             /* bss alone */
+        {4096, 4096, 4096, 3 * 4096},         /* */
+        {100, 4096, 4096, 9000},              /* ends inside its last page of code */
+        {4097, 4096, 4097, 4097},             /* a byte of data */
+        {2 * 4096, 4096, 2 * 4096, 2 * 4096}, /* a page of data */
         {2 * 4096 + 100, 4096, 2 * 4096 + 100, 6 * 4096 - 1}, /* data and bss share a page */
         {5 * 4096, 3 * 4096, 5 * 4096, 6 * 4096},             /* */
         {2 * 4096, 4096, 4096 + 50, 2 * 4096},                /* more in the image than its data */

@@ -183,7 +183,9 @@ static void headers_that_contradict_themselves(void **state)
         {8192, 4096, 0xFFFFFFFF, 0xFFFFFFFF},          /* */
         {8192, 4096, 8192, 8191},                      /* bss that ends before it starts */
         {8192, 4096, 6000, 0},                         /* */
-        {4096, 0, 0, 0},                               /* */
+        {100, 4096, 4097, 4097}, /* data behind an image that ends in its code */
+        {100, 8192, 8192, 8192}, /* */
+        {4096, 0, 0, 0},         /* */
     };
 
     (void)state;
