@@ -4,6 +4,9 @@
 #include <tyrne/pmm.h>
 #include <tyrne/print.h>
 
+/* A task that is left waiting for ever must not keep the machine running. */
+#define TURNS 1000U
+
 extern struct pmm kernel_pmm;
 extern const unsigned char __text_start[];
 extern const unsigned char __rodata_end[];
@@ -39,9 +42,10 @@ static void task_check(void *argument)
 {
     struct core *core = argument;
 
-    while (sched_task_count(&core->sched) != 1) {
+    for (unsigned turn = 0; turn < TURNS && sched_task_count(&core->sched) != 1; turn++) {
         sched_yield(&core->sched);
     }
+    KASSERT(sched_task_count(&core->sched) == 1);
     /* The bootstrap space and its root. */
     KASSERT(object_count(&core->spaces->arena) == 1);
     KASSERT(pmm_free_frames(&kernel_pmm) ==

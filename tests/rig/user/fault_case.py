@@ -12,8 +12,6 @@ wrong list.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +20,12 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).resolve().parent
-RIG = HERE.parents[2] / "rig"
-sys.path.insert(0, str(RIG))
+sys.path.insert(0, str(HERE.parents[2] / "rig"))
 # pylint: disable=wrong-import-position # the path above comes first
 from engine.console import line_shows
 from engine.elf import load
 from engine.errors import UsageError
+from rig_says import rig_says
 
 SVC = 0x15
 # The exception classes of QEMU's log, by ESR_ELx.EC.
@@ -50,7 +48,6 @@ MACHINE = {
     "machine": {"board": "virt", "options": "gic-version=2", "cpu": "cortex-a72", "memory": "128M"},
     "variants": {"el1": {}, "el2": {"machine": "virtualization=on"}},
 }
-BOUND_S = 60
 
 
 class ListError(Exception):
@@ -166,7 +163,7 @@ def must_turn_red(case: Expected, other: Expected) -> set[str]:
 
 
 def next_other(case: Expected, listed: dict[str, dict[str, Any]], images: Path) -> Expected:
-    """The next case of the list that anything tells apart: most of what is undefined is the same."""
+    """The next case that anything tells apart: what is undefined has one syndrome."""
     names = list(listed)
     start = names.index(case.name)
     for name in names[start + 1 :] + names[:start]:
@@ -174,20 +171,6 @@ def next_other(case: Expected, listed: dict[str, dict[str, Any]], images: Path) 
         if must_turn_red(case, other):
             return other
     raise ListError(f"nothing tells {case.name} from the others")
-
-
-def judge(pack: Path, elf: Path, variants: list[str]) -> tuple[int, set[str], str]:
-    """Exit code, broken rules and words of the rig."""
-    report = pack.with_suffix(".json")
-    report.unlink(missing_ok=True)
-    command = [str(RIG / "rig"), "run", "--pack", str(pack), "--elf", str(elf)]
-    command += ["--json", str(report), "--timeout", str(BOUND_S)]
-    command += [word for variant in variants for word in ("--variant", variant)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not report.exists():
-        return done.returncode, set(), done.stdout + done.stderr
-    broken = json.loads(report.read_text(encoding="utf-8"))["broken"]
-    return done.returncode, {rule["id"] for rule in broken}, done.stdout + done.stderr
 
 
 def main() -> int:
@@ -213,14 +196,14 @@ def main() -> int:
     pack.write_text(
         yaml.safe_dump(pack_of(case, args.release), sort_keys=False, width=110), encoding="utf-8"
     )
-    code, broken, said = judge(pack, args.images / f"{case.name}.elf", ["el1", "el2"])
-    print(said)
-    complaints = [f"exit code {code}, not 0"] if code else []
-    code, broken, said = judge(pack, args.images / f"{other.name}.elf", ["el1"])
-    if code != 1 or broken != red:
-        print(said)
+    own = rig_says("run", pack, args.images / f"{case.name}.elf", [])
+    print(own.said)
+    complaints = [f"exit code {own.code}, not 0"] if own.code else []
+    wrong = rig_says("run", pack, args.images / f"{other.name}.elf", ["--variant", "el1"])
+    if wrong.code != 1 or wrong.broken != red:
+        print(wrong.said)
         complaints.append(
-            f"on the image of {other.name}: exit code {code}, red {sorted(broken)};"
+            f"on the image of {other.name}: exit code {wrong.code}, red {sorted(wrong.broken)};"
             f" expected 1, red {sorted(red)}"
         )
     for complaint in complaints:
