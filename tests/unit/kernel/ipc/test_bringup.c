@@ -111,6 +111,10 @@ static unsigned times_said(const char *text)
     return times;
 }
 
+static const char image_loaded[] =
+    "tyrne: image loaded (entry = 0x800000; sp = 0x803000; image bytes 29; stack bytes 4096; AS "
+    "cap = idx 1)\n";
+
 static const char *const markers[] = {
     "tyrne: hello from kernel_main\n",
     "tyrne: mmu activated\n",
@@ -118,9 +122,7 @@ static const char *const markers[] = {
     /* 128 MiB without the first MiB. */
     "tyrne: pmm initialized (32512 frames available; 256 reserved)\n",
     "tyrne: address-space-arena ready (1 / 8 slots used; bootstrap AS root = 0x40100000)\n",
-    "tyrne: image loaded (entry = 0x800000; sp = 0x803000; image bytes 29; stack bytes 4096; AS "
-    "cap "
-    "= idx 1)\n",
+    image_loaded,
     "tyrne: timer ready (62500000 Hz, resolution 16 ns)\n",
     "tyrne: starting cooperative scheduler\n",
 #ifdef TYRNE_DEMO_TIMER

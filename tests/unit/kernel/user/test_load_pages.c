@@ -42,17 +42,16 @@ static paddr_t frame_at(uint64_t va, enum user_rights *rights)
     return pa;
 }
 
-/* [start, end) holds the image's bytes from `offset` up to its byte `data_end`, then zeros. */
-static void assert_pages(uint64_t start, uint64_t end, enum user_rights rights, uint64_t offset,
-                         uint64_t data_end)
+/* [start, end) is mapped with `rights` and holds what the image's first `held` bytes have there. */
+static void assert_pages(uint64_t start, uint64_t end, enum user_rights rights, uint64_t held)
 {
     for (uint64_t va = start; va < end; va++) {
-        uint64_t at = offset + (va - start);
+        uint64_t at = va - ABI_IMAGE_BASE;
         enum user_rights found;
         const unsigned char *byte = (const unsigned char *)(uintptr_t)frame_at(va, &found).value;
 
         assert_int_equal(found, rights);
-        assert_int_equal(*byte, at < data_end ? synced.image.bytes[at] : 0);
+        assert_int_equal(*byte, at < held ? synced.image.bytes[at] : 0);
     }
 }
 
@@ -83,9 +82,9 @@ static void load_and_look(struct user_image image, uint64_t code_end, uint64_t d
     assert_int_equal(layout.stack_va.value, stack_va);
     assert_int_equal(layout.stack_end_va.value, stack_end_va);
 
-    assert_pages(ABI_IMAGE_BASE, ABI_IMAGE_BASE + code_end, USER_READ_EXECUTE, 0, held);
-    assert_pages(ABI_IMAGE_BASE + code_end, data_end_va, USER_READ_WRITE, code_end, held);
-    assert_pages(stack_va, stack_end_va, USER_READ_WRITE, 0, 0);
+    assert_pages(ABI_IMAGE_BASE, ABI_IMAGE_BASE + code_end, USER_READ_EXECUTE, held);
+    assert_pages(ABI_IMAGE_BASE + code_end, data_end_va, USER_READ_WRITE, held);
+    assert_pages(stack_va, stack_end_va, USER_READ_WRITE, 0);
     assert_no_page(synced.space, ABI_IMAGE_BASE - 1);
     assert_no_page(synced.space, data_end_va); /* the guard */
     assert_no_page(synced.space, stack_va - 1);
@@ -147,7 +146,7 @@ static void an_image_with_a_header_has_data_and_bss(void **state)
 static void what_looks_like_a_header_elsewhere_is_none(void **state)
 {
     for (unsigned at = 0; at < 32; at++) {
-        struct user_image image = machine_image(4096);
+        struct user_image image;
 
         (void)machine_setup(state);
         image = machine_image(4096);
