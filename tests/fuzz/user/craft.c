@@ -8,8 +8,7 @@
 /* Where registers go after a call; more than one, so that SP and x29 differ from call to call. */
 static struct registers records[RECORDS] __attribute__((aligned(16)));
 
-/* A value that a careless kernel might take for something. */
-static uint64_t pick_value(struct fuzzer *fuzzer)
+uint64_t value_pick(struct fuzzer *fuzzer)
 {
     switch (fuzz_below(&fuzzer->random, 6)) {
     case 0:
@@ -22,50 +21,6 @@ static uint64_t pick_value(struct fuzzer *fuzzer)
         return UINT64_MAX - fuzz_below(&fuzzer->random, 4);
     default:
         return fuzz_next(&fuzzer->random);
-    }
-}
-
-static uint64_t pick_held(struct fuzzer *fuzzer)
-{
-    unsigned first = (unsigned)fuzz_below(&fuzzer->random, HANDLE_SLOTS);
-
-    for (unsigned i = 0; i < HANDLE_SLOTS; i++) {
-        unsigned index = (first + i) % HANDLE_SLOTS;
-
-        if (fuzzer->held[index]) {
-            return fuzzer->handle[index];
-        }
-    }
-    return fuzz_below(&fuzzer->random, 8);
-}
-
-static uint64_t pick_handle(struct fuzzer *fuzzer)
-{
-    unsigned index = (unsigned)fuzz_below(&fuzzer->random, HANDLE_SLOTS);
-
-    switch (fuzz_below(&fuzzer->random, 16)) {
-    case 0:
-        return ABI_NULL_HANDLE;
-    case 1:
-        return ABI_HANDLE_CONSOLE;
-    case 2:
-    case 3:
-        return FUZZ_HANDLE_HOME;
-    case 4:
-        return fuzz_below(&fuzzer->random, 4) << 16 | index;
-    case 5:
-        /* A generation off by one, or by a carry into what must be zero. */
-        return fuzzer->handle[index] + (1ULL << (16U + fuzz_below(&fuzzer->random, 48)));
-    case 6:
-        return fuzzer->handle[index];
-    case 7:
-        return pick_held(fuzzer) | 1ULL << (6U + fuzz_below(&fuzzer->random, 10));
-    case 8:
-        return fuzz_below(&fuzzer->random, 24);
-    case 9:
-        return pick_value(fuzzer);
-    default:
-        return pick_held(fuzzer);
     }
 }
 
@@ -92,16 +47,19 @@ static uint64_t pick_number(struct fuzzer *fuzzer)
         /* A syscall's number, with a bit that must count. */
         return fuzz_below(&fuzzer->random, 6) | 1ULL << (3U + fuzz_below(&fuzzer->random, 61));
     }
-    return pick_value(fuzzer);
+    return value_pick(fuzzer);
 }
 
 static void craft_message(struct fuzzer *fuzzer, uint64_t *x)
 {
-    x[1] = fuzz_label(fuzz_next(&fuzzer->random));
+    struct guess cap;
+
+    x[5] = fuzz_once_in(&fuzzer->random, 3) ? ABI_NULL_HANDLE : handle_pick(fuzzer);
+    cap = handle_guess(fuzzer, x[5]);
+    x[1] = fuzz_label(fuzz_next(&fuzzer->random), cap.kind, cap.rights);
     for (unsigned i = 0; i < 3; i++) {
         x[2U + i] = fuzz_word(x[1], i);
     }
-    x[5] = fuzz_once_in(&fuzzer->random, 3) ? ABI_NULL_HANDLE : pick_handle(fuzzer);
 }
 
 bool craft(struct fuzzer *fuzzer)
@@ -111,11 +69,11 @@ bool craft(struct fuzzer *fuzzer)
     uint64_t record = (uint64_t)(uintptr_t)&records[fuzz_below(&fuzzer->random, RECORDS)];
 
     for (unsigned i = 0; i < 31; i++) {
-        x[i] = pick_value(fuzzer);
+        x[i] = value_pick(fuzzer);
     }
-    fuzz_before.sp = pick_value(fuzzer);
+    fuzz_before.sp = value_pick(fuzzer);
     fuzz_before.nzcv = fuzz_next(&fuzzer->random) & 0xF0000000U;
-    fuzz_before.tpidr = pick_value(fuzzer);
+    fuzz_before.tpidr = value_pick(fuzzer);
     if (base_is_sp) {
         fuzz_before.sp = record;
     } else {
@@ -124,7 +82,7 @@ bool craft(struct fuzzer *fuzzer)
     do {
         x[8] = pick_number(fuzzer);
     } while (x[8] == SYSCALL_TASK_EXIT);
-    x[0] = fuzz_once_in(&fuzzer->random, 8) ? x[0] : pick_handle(fuzzer);
+    x[0] = fuzz_once_in(&fuzzer->random, 8) ? x[0] : handle_pick(fuzzer);
     if (x[8] == SYSCALL_SEND) {
         craft_message(fuzzer, x);
     } else if (x[8] == SYSCALL_CONSOLE_WRITE) {

@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HANDLE_SLOTS    64U
-#define HANDLE_INDEX(h) ((unsigned)((h)&0xFFFFU))
+#define HANDLE_SLOTS 64U
 
 /* Where this program's memory is: what the kernel must and must not read for it. */
 struct memory {
@@ -28,13 +27,34 @@ struct home {
     uint64_t words[3];
 };
 
+/* The last handle that came for one slot of the program's table. */
+struct known {
+    uint64_t handle;
+    bool held;    /* it was not sent away; the kernel side may have revoked it */
+    uint8_t kind; /* enum cap_kind, 0: not known */
+    uint8_t rights;
+};
+
+/* What can be said about a handle. Generations only grow, so much is certain. */
+enum handle_state {
+    HANDLE_NOTHING,   /* malformed or stale */
+    HANDLE_REVOCABLE, /* what `kind` and `rights` say, or stale */
+    HANDLE_CERTAIN,   /* what they say: home, and the console of the start */
+    HANDLE_UNKNOWN,   /* guessed: anything */
+};
+
+struct guess {
+    enum handle_state state;
+    uint8_t kind;
+    uint8_t rights;
+};
+
 struct fuzzer {
     struct fuzz_random random;
     struct memory memory;
     struct fuzz_progress *progress;
     struct home home;
-    bool held[HANDLE_SLOTS];       /* a handle of this index was received and not sent away */
-    uint64_t handle[HANDLE_SLOTS]; /* the last one of this index */
+    struct known known[HANDLE_SLOTS];
 };
 
 /* What a register held and what was wrong with it after. */
@@ -70,6 +90,22 @@ bool memory_is_letters(const struct memory *memory, uint64_t start, uint64_t len
 
 /* An address and a length for console_write; if they are readable, then of the alphabet. */
 void memory_pick(struct fuzzer *fuzzer, uint64_t *start, uint64_t *length);
+
+/* A handle: good, stale, guessed, malformed. */
+uint64_t handle_pick(struct fuzzer *fuzzer);
+
+/* What is known about any handle. */
+struct guess handle_guess(const struct fuzzer *fuzzer, uint64_t handle);
+
+/* A handle that came with `label`: it must be well-formed, and newer than all before in its slot.
+ */
+void handle_came(struct fuzzer *fuzzer, uint64_t handle, uint64_t label);
+
+/* A handle that was sent away. */
+void handle_went(struct fuzzer *fuzzer, uint64_t handle);
+
+/* A value that a careless kernel might take for something. */
+uint64_t value_pick(struct fuzzer *fuzzer);
 
 /* Set `fuzz_before` for the next call; returns whether SP, not x29, is where registers go. */
 bool craft(struct fuzzer *fuzzer);

@@ -2,8 +2,7 @@
 #include "fuzz.h"
 
 #include <tyrne/abi/syscall.h>
-
-#define TAKES_NO_TABLE(handle) ((handle) >> 48 != 0 || HANDLE_INDEX(handle) >= HANDLE_SLOTS)
+#include <tyrne/capability.h>
 
 /* One register: `is` must be `must`. */
 static void expect(const struct fuzzer *fuzzer, enum violation what, unsigned number, uint64_t must,
@@ -53,33 +52,98 @@ static void judge_rest(const struct fuzzer *fuzzer, const uint64_t *x)
     expect(fuzzer, VIOLATION_NOT_KEPT, REGISTER_TPIDR, fuzz_before.tpidr, fuzz_after.tpidr);
 }
 
-/* The statuses that an operation on an endpoint can have for this handle, in a few words. */
-static bool endpoint_status_possible(uint64_t handle, uint64_t status)
+/* How a handle can be answered: what there is to say against it, in the order of the checks. */
+struct answers {
+    uint64_t stale;
+    uint64_t wrong_kind;
+    uint64_t no_right;
+};
+
+static const struct answers endpoint_answers = {ABI_STALE_HANDLE, ABI_WRONG_OBJECT_KIND,
+                                                ABI_MISSING_RIGHT};
+
+/*
+ * True if `status` can be about a handle that was asked to be of `kind` with `right`. If it cannot
+ * be refused, or need not, `*may_go_on` is set: then other statuses are possible.
+ */
+static bool refused(const struct fuzzer *fuzzer, uint64_t handle, uint8_t kind, uint8_t right,
+                    const struct answers *answers, uint64_t status, bool *may_go_on)
 {
-    if (TAKES_NO_TABLE(handle)) {
-        return status == ABI_STALE_HANDLE;
+    struct guess guess = handle_guess(fuzzer, handle);
+    bool stale = status == answers->stale;
+
+    *may_go_on = false;
+    switch (guess.state) {
+    case HANDLE_NOTHING:
+        return stale;
+    case HANDLE_UNKNOWN:
+        *may_go_on = true;
+        return stale || status == answers->wrong_kind || status == answers->no_right;
+    default:
+        break;
     }
-    if (handle == ABI_HANDLE_CONSOLE) {
-        return status == ABI_WRONG_OBJECT_KIND;
+    stale = stale && guess.state == HANDLE_REVOCABLE;
+    if (guess.kind != kind) {
+        return stale || status == answers->wrong_kind;
     }
-    return status == ABI_OK || status == ABI_STALE_HANDLE || status == ABI_WRONG_OBJECT_KIND ||
-           status == ABI_MISSING_RIGHT || status == ABI_QUEUE_FULL;
+    if ((guess.rights & right) == 0) {
+        return stale || status == answers->no_right;
+    }
+    *may_go_on = true;
+    return stale;
 }
 
 /* Nobody else sends to or receives from home, so what it answers is known. */
-static bool home_send_possible(const struct fuzzer *fuzzer, uint64_t transfer, uint64_t status)
+static bool home_send_possible(const struct fuzzer *fuzzer, uint64_t status)
 {
-    if (fuzzer->home.full) {
+    return fuzzer->home.full ? status == ABI_QUEUE_FULL
+                             : status == ABI_OK || status == ABI_INVALID_TRANSFER_CAP;
+}
+
+/* What can be said against a capability to transfer; the endpoint was good. */
+static bool transfer_possible(const struct fuzzer *fuzzer, uint64_t transfer, uint64_t status)
+{
+    struct guess guess = handle_guess(fuzzer, transfer);
+
+    if (status != ABI_OK && status != ABI_INVALID_TRANSFER_CAP &&
+        status != ABI_RECEIVER_TABLE_FULL) {
         return status == ABI_QUEUE_FULL;
     }
     if (transfer == ABI_NULL_HANDLE) {
         return status == ABI_OK;
     }
-    if (TAKES_NO_TABLE(transfer) || transfer == ABI_HANDLE_CONSOLE ||
-        transfer == FUZZ_HANDLE_HOME) {
+    if (guess.state == HANDLE_NOTHING ||
+        (guess.state != HANDLE_UNKNOWN && (guess.rights & CAP_RIGHT_TRANSFER) == 0)) {
         return status == ABI_INVALID_TRANSFER_CAP;
     }
-    return status == ABI_OK || status == ABI_INVALID_TRANSFER_CAP;
+    return true;
+}
+
+static bool send_possible(const struct fuzzer *fuzzer, const uint64_t *asked, uint64_t status)
+{
+    bool may_go_on;
+
+    if (refused(fuzzer, asked[0], CAP_KIND_ENDPOINT, CAP_RIGHT_SEND, &endpoint_answers, status,
+                &may_go_on)) {
+        return true;
+    }
+    return may_go_on && transfer_possible(fuzzer, asked[5], status) &&
+           (asked[0] != FUZZ_HANDLE_HOME || home_send_possible(fuzzer, status));
+}
+
+static bool recv_possible(const struct fuzzer *fuzzer, uint64_t handle, uint64_t status)
+{
+    bool may_go_on;
+
+    if (refused(fuzzer, handle, CAP_KIND_ENDPOINT, CAP_RIGHT_RECV, &endpoint_answers, status,
+                &may_go_on)) {
+        return true;
+    }
+    if (handle == FUZZ_HANDLE_HOME) {
+        return status == ABI_OK || (status == ABI_RECEIVER_TABLE_FULL && fuzzer->home.with_cap);
+    }
+    return may_go_on &&
+           (status == ABI_OK || status == ABI_QUEUE_FULL || status == ABI_RECEIVER_TABLE_FULL);
 }
 
 static void see_send(struct fuzzer *fuzzer, const uint64_t *x)
@@ -103,15 +167,9 @@ static void judge_send(struct fuzzer *fuzzer, const uint64_t *x)
 {
     const uint64_t *asked = fuzz_before.x;
     bool at_home = asked[0] == FUZZ_HANDLE_HOME;
-    bool possible =
-        at_home ? home_send_possible(fuzzer, asked[5], x[0])
-                : endpoint_status_possible(asked[0], x[0]) ||
-                      (asked[5] != ABI_NULL_HANDLE && !TAKES_NO_TABLE(asked[0]) &&
-                       asked[0] != ABI_HANDLE_CONSOLE &&
-                       (x[0] == ABI_INVALID_TRANSFER_CAP || x[0] == ABI_RECEIVER_TABLE_FULL));
 
-    if (!possible) {
-        violate(fuzzer, VIOLATION_STATUS, 0, asked[5], x[0]);
+    if (!send_possible(fuzzer, asked, x[0])) {
+        violate(fuzzer, VIOLATION_STATUS, 0, asked[0], x[0]);
     }
     if (x[0] != ABI_OK) {
         expect_zero(fuzzer, x, 1);
@@ -122,11 +180,7 @@ static void judge_send(struct fuzzer *fuzzer, const uint64_t *x)
     }
     expect_zero(fuzzer, x, 2);
     if (asked[5] != ABI_NULL_HANDLE) {
-        if (TAKES_NO_TABLE(asked[5]) || asked[5] == ABI_HANDLE_CONSOLE ||
-            asked[5] == FUZZ_HANDLE_HOME) {
-            violate(fuzzer, VIOLATION_STATUS, 5, asked[5], x[0]);
-        }
-        fuzzer->held[HANDLE_INDEX(asked[5])] = false;
+        handle_went(fuzzer, asked[5]);
     }
     if (at_home) {
         fuzzer->home = (struct home){.full = true,
@@ -134,19 +188,6 @@ static void judge_send(struct fuzzer *fuzzer, const uint64_t *x)
                                      .label = asked[1],
                                      .words = {asked[2], asked[3], asked[4]}};
     }
-}
-
-/* A handle that came: well-formed, and of a slot that was free, so newer than all seen of it. */
-static void judge_handle(struct fuzzer *fuzzer, uint64_t handle)
-{
-    unsigned index = HANDLE_INDEX(handle);
-
-    if (TAKES_NO_TABLE(handle) || (fuzzer->handle[index] != 0 && handle <= fuzzer->handle[index]) ||
-        handle == ABI_HANDLE_CONSOLE || handle == FUZZ_HANDLE_HOME) {
-        violate(fuzzer, VIOLATION_HANDLE, 6, fuzzer->handle[index % HANDLE_SLOTS], handle);
-    }
-    fuzzer->held[index] = true;
-    fuzzer->handle[index] = handle;
 }
 
 static void see_recv(struct fuzzer *fuzzer, const uint64_t *x)
@@ -173,12 +214,8 @@ static void judge_recv(struct fuzzer *fuzzer, const uint64_t *x)
 {
     uint64_t asked = fuzz_before.x[0];
     bool at_home = asked == FUZZ_HANDLE_HOME;
-    bool possible = at_home ? x[0] == ABI_OK : endpoint_status_possible(asked, x[0]);
 
-    if (x[0] == ABI_RECEIVER_TABLE_FULL && !TAKES_NO_TABLE(asked) && asked != ABI_HANDLE_CONSOLE) {
-        possible = !at_home || fuzzer->home.with_cap;
-    }
-    if (!possible) {
+    if (!recv_possible(fuzzer, asked, x[0])) {
         violate(fuzzer, VIOLATION_STATUS, 0, asked, x[0]);
     }
     if (x[0] != ABI_OK) {
@@ -200,7 +237,7 @@ static void judge_recv(struct fuzzer *fuzzer, const uint64_t *x)
         violate(fuzzer, VIOLATION_MESSAGE, 2, x[3], x[2]);
     }
     if (x[6] != ABI_NULL_HANDLE) {
-        judge_handle(fuzzer, x[6]);
+        handle_came(fuzzer, x[6], x[2]);
     }
 }
 
@@ -229,21 +266,18 @@ static void see_console_write(struct fuzzer *fuzzer, const uint64_t *x)
 
 static void judge_console_write(struct fuzzer *fuzzer, const uint64_t *x)
 {
+    static const struct answers answers = {ABI_INVALID_HANDLE, ABI_WRONG_KIND,
+                                           ABI_INSUFFICIENT_RIGHTS};
     const uint64_t *asked = fuzz_before.x;
     bool readable = memory_readable(&fuzzer->memory, asked[1], asked[2]);
-    uint64_t status = readable ? ABI_OK : ABI_FAULT_ADDRESS;
+    bool may_go_on;
+    bool no = refused(fuzzer, asked[0], CAP_KIND_DEBUG_CONSOLE, CAP_RIGHT_CONSOLE_WRITE, &answers,
+                      x[0], &may_go_on);
 
-    if (TAKES_NO_TABLE(asked[0])) {
-        status = ABI_INVALID_HANDLE;
-    } else if (asked[0] == FUZZ_HANDLE_HOME) {
-        status = ABI_WRONG_KIND;
-    } else if (asked[0] != ABI_HANDLE_CONSOLE &&
-               (x[0] == ABI_INVALID_HANDLE || x[0] == ABI_WRONG_KIND ||
-                x[0] == ABI_INSUFFICIENT_RIGHTS)) {
-        status = x[0];
+    if (!no && !(may_go_on && x[0] == (readable ? ABI_OK : ABI_FAULT_ADDRESS))) {
+        violate(fuzzer, VIOLATION_STATUS, 0, asked[0], x[0]);
     }
-    expect(fuzzer, VIOLATION_STATUS, 0, status, x[0]);
-    if (status != ABI_OK) {
+    if (x[0] != ABI_OK) {
         expect_zero(fuzzer, x, 1);
         return;
     }

@@ -125,13 +125,25 @@ static inline bool fuzz_once_in(struct fuzz_random *random, uint64_t times)
 }
 
 /*
- * Messages of fuzzers and kernel side: the label is 31 random bits and a check of them, the words
- * follow from the label. None looks like a kernel address, and nothing else looks like one of them.
+ * Messages of fuzzers and kernel side: the label is 31 bits and a check of them, the words follow
+ * from the label. None looks like a kernel address, and nothing else looks like one of them. Of the
+ * bits, some say what the capability that rides along is, as far as the sender knows (kind 0: not).
  */
-static inline uint64_t fuzz_label(uint64_t bits)
+static inline uint64_t fuzz_label(uint64_t random, unsigned kind, unsigned rights)
 {
-    bits &= 0x7FFFFFFFU;
+    uint64_t bits = (random & 0x7FFFFU) << 12 | (kind & 0xFU) << 8 | (rights & 0xFFU);
+
     return bits << 32 | (uint32_t)fuzz_mix(bits + 0x7479726E65U);
+}
+
+static inline unsigned fuzz_label_kind(uint64_t label)
+{
+    return label >> 40 & 0xFU;
+}
+
+static inline unsigned fuzz_label_rights(uint64_t label)
+{
+    return label >> 32 & 0xFFU;
 }
 
 static inline uint64_t fuzz_word(uint64_t label, unsigned index)
@@ -141,7 +153,7 @@ static inline uint64_t fuzz_word(uint64_t label, unsigned index)
 
 static inline bool fuzz_message_holds(uint64_t label, const uint64_t words[3])
 {
-    return label == fuzz_label(label >> 32) && label >> 63 == 0 &&
+    return label == fuzz_label(label >> 44, fuzz_label_kind(label), fuzz_label_rights(label)) &&
            words[0] == fuzz_word(label, 0) && words[1] == fuzz_word(label, 1) &&
            words[2] == fuzz_word(label, 2);
 }

@@ -8,7 +8,7 @@
 #include <tyrne/panic.h>
 #include <tyrne/print.h>
 
-/* Turns of the pump between checks; a turn comes after at most 240 calls. */
+/* Turns of the pump between checks; FUZZERS * 48 calls at most come between turns (fuzz.c). */
 #define TURNS_A_CHECK       4U
 #define CHECKS_A_DEEP_ONE   64U
 #define LEAST_CALLS_A_ROUND 20000U
@@ -76,9 +76,14 @@ static void dispose(struct run *run, cap_handle_t handle)
 /* A message through shared endpoint `which`, with a capability or without. */
 static void send_message(struct run *run, unsigned which, cap_handle_t cap)
 {
-    struct message message = {.label = fuzz_label(fuzz_next(&run->random))};
+    struct capability what = {.kind = CAP_KIND_NONE};
+    struct message message;
     enum send_outcome outcome;
 
+    if (!cap_handle_is_null(cap)) {
+        KASSERT(cap_lookup(&run->core->caps, run->self, cap, &what) == STATUS_OK);
+    }
+    message.label = fuzz_label(fuzz_next(&run->random), what.kind, what.rights);
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) {
         message.words[i] = fuzz_word(message.label, i);
     }
@@ -86,6 +91,27 @@ static void send_message(struct run *run, unsigned which, cap_handle_t cap)
         !cap_handle_is_null(cap)) {
         dispose(run, cap);
     }
+}
+
+/* Take back every capability that came of `root`, wherever it is: none for its object is left. */
+static void revoke(struct run *run, cap_handle_t root)
+{
+    struct cap_space *caps = &run->core->caps;
+    struct capability gone;
+    unsigned left = 0;
+
+    KASSERT(cap_revoke(caps, run->self, root) == STATUS_OK);
+    KASSERT(cap_lookup(caps, run->self, root, &gone) == STATUS_OK);
+    if (gone.kind != CAP_KIND_ENDPOINT && gone.kind != CAP_KIND_NOTIFICATION) {
+        return; /* others have more roots than one */
+    }
+    for (unsigned i = 0; i < CAP_SLOTS; i++) {
+        const struct capability *cap = &caps->slots[i].cap;
+
+        left += cap->kind == gone.kind && cap->object.index == gone.object.index &&
+                cap->object.generation == gone.object.generation;
+    }
+    KASSERT(left == 1);
 }
 
 /* A capability of the pump's that may be sent along, or null. */
@@ -157,7 +183,7 @@ static void renew_endpoint(struct run *run)
     unsigned which = (unsigned)fuzz_below(&run->random, SHARED);
 
     if (fuzz_once_in(&run->random, 2)) {
-        KASSERT(cap_revoke(&run->core->caps, run->self, run->shared_root[which]) == STATUS_OK);
+        revoke(run, run->shared_root[which]);
     }
     KASSERT(task_destroy_endpoint(run->core, run->shared[which]) == STATUS_OK);
     root_retire(run, run->shared_root[which]);
@@ -202,14 +228,14 @@ static void disturb(struct run *run)
     if (dice < 96 && life->alive) {
         (void)give(run, life->task.index);
     } else if (dice < 128) {
-        KASSERT(cap_revoke(&run->core->caps, run->self, pick_root(run)) == STATUS_OK);
+        revoke(run, pick_root(run));
     } else if (dice < 136) {
         renew_endpoint(run);
     } else if (dice < 140) {
         renew_notification(run);
-    } else if (dice < 144) {
+    } else if (dice < 156) {
         fill_table(run);
-    } else if (dice < 150 && life->alive) {
+    } else if (dice < 158 && life->alive) {
         life_kill(run, life);
     }
 }

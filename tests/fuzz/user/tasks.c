@@ -10,7 +10,7 @@
 #define PROGRAM_FUZZ    0U
 #define PROGRAM_VICTIM  1U
 #define LIFE_CALLS_MIN  50U
-#define LIFE_CALLS_MORE 8000U
+#define LIFE_CALLS_MORE 6000U
 
 _Static_assert(LIFE_CALLS_MIN + LIFE_CALLS_MORE <= FUZZ_LIFE_CALLS_MAX, "it must fit a report");
 
@@ -98,8 +98,8 @@ void life_start(struct run *run, struct life *life)
     grant(run, life->task, life->home, CAP_RIGHT_SEND | CAP_RIGHT_RECV, FUZZ_HANDLE_HOME);
     start.words[0] = fuzz_next(&run->random);
     start.words[1] = life->calls;
-    start.words[2] =
-        fuzz_once_in(&run->random, 2) ? fuzz_below(&run->random, FUZZ_END_COUNT) : FUZZ_END_EXIT;
+    /* In turn, so that each comes soon. */
+    start.words[2] = run->totals.lives % FUZZ_END_COUNT;
     KASSERT(ipc_send(&run->core->ipc, run->self, life->home_root, &start, NULL_CAP_HANDLE,
                      &result) == STATUS_OK);
     KASSERT(sched_start(&run->core->sched, life->task) == STATUS_OK);

@@ -120,6 +120,8 @@ def judge_console(run: Run, console: bytes) -> None:
         run.expect("frames at the end", int(end["frames"]), int(start["frames"]) - 1)
     if int(end["checks"]) == 0 or int(end["rounds"]) == 0 and run.calls >= 20000:
         run.complaints.append("nothing was checked, or the victims did not get on")
+    if run.calls >= SEES_EVERYTHING and 0 in run.ends:
+        run.complaints.append(f"ways to end that never came (enum fuzz_end): {run.ends}")
     missing = int(end["everything"], 16) & ~int(end["seen"], 16)
     if run.calls >= SEES_EVERYTHING and missing:
         run.complaints.append(f"outcomes that never came (enum fuzz_seen): {missing:#x}")
