@@ -48,7 +48,9 @@ extern const struct program_entry board_programs[], board_programs_end[];
 
 unsigned hal_board_program_count(void)
 {
-    return (unsigned)(board_programs_end - board_programs);
+    /* Two symbols of one table, which C does not know: the difference of their addresses. */
+    return (unsigned)(((uintptr_t)board_programs_end - (uintptr_t)board_programs) /
+                      sizeof(struct program_entry));
 }
 
 struct user_image hal_board_program(unsigned index)

@@ -28,16 +28,23 @@ struct user_message {
  */
 static inline uint64_t user_syscall(uint64_t number, uint64_t x[8])
 {
-    register uint64_t x0 __asm__("x0") = x[0];
-    register uint64_t x1 __asm__("x1") = x[1];
-    register uint64_t x2 __asm__("x2") = x[2];
-    register uint64_t x3 __asm__("x3") = x[3];
-    register uint64_t x4 __asm__("x4") = x[4];
-    register uint64_t x5 __asm__("x5") = x[5];
+    register uint64_t x0 __asm__("x0");
+    register uint64_t x1 __asm__("x1");
+    register uint64_t x2 __asm__("x2");
+    register uint64_t x3 __asm__("x3");
+    register uint64_t x4 __asm__("x4");
+    register uint64_t x5 __asm__("x5");
     register uint64_t x6 __asm__("x6");
     register uint64_t x7 __asm__("x7");
     register uint64_t x8 __asm__("x8") = number;
 
+    /* No call stands between here and the SVC: nothing can use the registers for itself. */
+    x0 = x[0];
+    x1 = x[1];
+    x2 = x[2];
+    x3 = x[3];
+    x4 = x[4];
+    x5 = x[5];
     __asm__ volatile(
         "svc #0"
         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "=r"(x6), "=r"(x7)
