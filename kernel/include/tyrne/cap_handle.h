@@ -29,12 +29,6 @@ static inline uint32_t cap_handle_generation(cap_handle_t handle)
     return (uint32_t)(handle.raw >> CAP_HANDLE_INDEX_BITS);
 }
 
-/* True if `handle` has no bit outside generation and index; the null handle is not well-formed. */
-static inline _Bool cap_handle_well_formed(cap_handle_t handle)
-{
-    return handle.raw >> 48 == 0;
-}
-
 static inline _Bool cap_handle_is_null(cap_handle_t handle)
 {
     return handle.raw == UINT64_MAX;
