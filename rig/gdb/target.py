@@ -73,9 +73,12 @@ class Target:
     def packet(self, text: str) -> str:
         """Send one packet, return its answer; raises GuestEnded when QEMU is gone."""
         try:
-            return self._link.ask(text)
+            answer = self._link.ask(text)
         except LinkClosed as error:
             raise GuestEnded(str(error)) from None
+        # QEMU may stop a step of the power-off first and say that it exits afterwards.
+        self._raise_if_ended(answer)
+        return answer
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -120,10 +123,14 @@ class Target:
             self.packet(f"z1,{address:x},4")
 
     def _stopped(self, answer: str) -> None:
-        if answer[:1] in ("W", "X"):
-            raise GuestEnded(f"QEMU ended ({answer})", answer.startswith("W00"))
+        self._raise_if_ended(answer)
         if answer[:1] not in ("T", "S"):
             raise TargetError(f"unexpected answer to a step: {answer!r}")
+
+    @staticmethod
+    def _raise_if_ended(answer: str) -> None:
+        if answer[:1] in ("W", "X"):  # no other answer begins like this
+            raise GuestEnded(f"QEMU ended ({answer})", answer.startswith("W00"))
 
     def _step_flags(self, flags: int) -> None:
         if self.packet(f"Qqemu.sstep={flags:#x}") != "OK":
