@@ -1,9 +1,9 @@
 /*
  * The trace file: what a plugin inside QEMU leaves behind, and what rig-trace reads.
  *
- * The plugin maps the file shared and writes in place, so whatever it had written is in the file even
- * when QEMU is killed. `used` says how much of the file is valid; it grows only after what it covers is
- * complete. All numbers are little-endian; every chunk starts at a multiple of 8.
+ * The plugin maps the file shared and writes in place, so whatever it had written is in the file
+ * even when QEMU is killed. `used` says how much of the file is valid; it grows only after what it
+ * covers is complete. All numbers are little-endian; every chunk starts at a multiple of 8.
  *
  * docs/architecture/coverage.md tells the format in words.
  */
@@ -26,6 +26,8 @@ enum trace_kind {
 enum trace_flags {
     TRACE_CLOSED = 1, /* QEMU ended by itself: everything was recorded */
     TRACE_FULL = 2,   /* the size limit was met: later blocks are missing */
+    /* SCTLR was written more often than there was room for: the last epoch mixes states */
+    TRACE_EPOCHS_CUT = 4,
 };
 
 struct trace_header {
@@ -54,12 +56,14 @@ struct trace_chunk {
 };
 
 /*
- * A translated block: consecutive instructions that QEMU runs in one go. The same block (address, physical
- * address and instructions) is recorded once, however often QEMU translates it; blocks may overlap.
+ * A translated block: consecutive instructions that QEMU runs in one go. The same block (address,
+ * physical address and instructions) is recorded once, however often QEMU translates it; blocks may
+ * overlap.
  *
- * A block falls into segments: a new one starts at the first instruction and behind each instruction that
- * may end the block early by an exception (an access to memory above all). counts[i] is how often the first
- * instruction of segment i began; all instructions of one segment began equally often.
+ * A block falls into segments: a new one starts at the first instruction and behind each
+ * instruction that may end the block early by an exception (an access to memory above all).
+ * counts[i] is how often the first instruction of segment i began; all instructions of one segment
+ * began equally often.
  */
 struct trace_block {
     struct trace_chunk chunk;
@@ -67,14 +71,18 @@ struct trace_block {
     uint64_t paddr; /* its physical address, or TRACE_UNKNOWN_ADDRESS */
     uint32_t insns;
     uint32_t segments; /* at least 1 */
-    /* What became of the conditional branch that the block ends with; 0 each when it ends otherwise. */
+    /* What became of the conditional branch that the block ends with; 0 each when it ends
+     * otherwise. */
     uint64_t not_taken;
     uint64_t taken;
-    uint64_t unknown; /* the block was cut by an exception or an interrupt came first */
+    /* The block was cut by an exception, an interrupt came first, or both ways lead to the same
+     * place. An access to a device under -icount ends a block, too, but the rest of it follows as a
+     * block of its own, which counts the branch. */
+    uint64_t unknown;
     /* uint64_t counts[segments]; */
     /* uint32_t opcodes[insns]; */
     /* uint16_t starts[segments]: index of the first instruction of each segment; starts[0] == 0 */
-    /* zero bytes up to a multiple of 8 */
+    /* zero bytes up to chunk.size, a multiple of 8 */
 };
 
 _Static_assert(sizeof(struct trace_block) == 56, "trace_block is laid out without holes");
@@ -88,10 +96,10 @@ enum trace_mmu {
 };
 
 /*
- * A write to SCTLR_ELx is about to execute: what was counted up to here belongs to the translation state
- * before it. Counters of later epochs are differences to the last epoch chunk; what follows the last epoch
- * chunk in time is the counters' final value minus that chunk's. The first epoch (from reset on, MMU off)
- * has no chunk before it.
+ * A write to SCTLR_ELx is about to execute: what was counted up to here belongs to the translation
+ * state before it. Counters of later epochs are differences to the last epoch chunk; what follows
+ * the last epoch chunk in time is the counters' final value minus that chunk's. The first epoch
+ * (from reset on, MMU off) has no chunk before it.
  */
 struct trace_epoch {
     struct trace_chunk chunk;
