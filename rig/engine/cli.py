@@ -1,4 +1,4 @@
-"""The command line: `rig run | step | faults | verdict | lint | explain | debug`."""
+"""The command line: every command of `rig`, its options, and its ways out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from . import cover
 from . import elf as elf_file
 from . import pack as pack_file
 from . import registers
@@ -83,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     faults = commands.add_parser("faults", help=text, description=text)
     faults.add_argument("log", nargs="?", help="a recorded log instead of a new run")
     _judge_options(faults)
+    cover.add_options(commands)
     text = "judge one group from the JSON report of an earlier run"
     judged = commands.add_parser("verdict", help=text, description=text)
     judged.add_argument("run", help="the JSON report")
@@ -140,6 +142,8 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
             return verdict(Path(args.run), args.group, args.elf, report)
         case "debug":
             return debug(args)
+        case "cover" | "annotate":
+            return cover.command(args, report)
     return _judge(args, report)
 
 

@@ -218,3 +218,19 @@ def _segments(image: bytes, start: int, size: int, count: int) -> list[tuple[int
         if kind == PT_LOAD and memsz:
             segments.append((vaddr, paddr, memsz))
     return segments
+
+
+def loaded(path: Path) -> list[tuple[int, int, bytes]]:
+    """What the load segments put into memory: vaddr, paddr, the file's bytes. The file is one that
+    `load` has read."""
+    image = path.read_bytes()
+    phoff = struct.unpack_from("<Q", image, 32)[0]
+    phentsize, phnum = struct.unpack_from("<HH", image, 54)
+    found = []
+    for index in range(phnum):
+        kind, _flags, offset, vaddr, paddr, filesz, _memsz, _align = struct.unpack_from(
+            "<IIQQQQQQ", image, phoff + index * phentsize
+        )
+        if kind == PT_LOAD and filesz:
+            found.append((vaddr, paddr, image[offset : offset + filesz]))
+    return found

@@ -55,14 +55,21 @@ def machine_for(pack: Pack, variant: str, cpu: str | None, memory: str | None) -
     )
 
 
+def machine_words(qemu: str, machine: Machine) -> list[str]:
+    """The machine itself, deterministic and quiet, its console a file of the run directory."""
+    return [
+        qemu, "-M", machine.machine, "-cpu", machine.cpu, "-m", machine.memory,
+        "-smp", str(machine.cpus), *DETERMINISTIC, *QUIET, "-serial", f"file:{SERIAL}",
+    ]  # fmt: skip
+
+
 def command_line(qemu: str, machine: Machine, elf: Path, stepped: bool) -> list[str]:
     """QEMU's command line; it runs inside the run directory, so every file name is relative.
 
     The guest waits for QMP's `cont` or for gdb, so no event of QEMU can be missed.
     """
     command = [
-        qemu, "-M", machine.machine, "-cpu", machine.cpu, "-m", machine.memory,
-        "-smp", str(machine.cpus), *DETERMINISTIC, *QUIET, "-serial", f"file:{SERIAL}",
+        *machine_words(qemu, machine),
         "-d", "int,unimp,guest_errors", "-D", LOG,
         "-qmp", f"unix:{QMP_DRIVER},server=on,wait=off",
         "-qmp", f"unix:{QMP_EVENTS},server=on,wait=off", "-S",

@@ -1,0 +1,141 @@
+"""A small client of gdb's remote protocol, for QEMU's stub on a unix socket.
+
+Only what a driver needs that asks for operands: breakpoints, registers, going on. Single steps keep
+interrupts open, so that the guest does the same as without a debugger.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+from .errors import CannotJudge
+
+# Step one instruction with interrupts open and timers held (QEMU's default closes both): under
+# -icount the counted time then stands still for nothing but the step itself.
+_STEP_FLAGS = "Qqemu.sstep=0x5"
+_CPSR = 33
+_PC = 32
+_RETRY_S = 0.01
+
+
+class Gone(Exception):
+    """The guest's run is over: QEMU closed the connection or said that the guest exited."""
+
+
+class Rsp:
+    """One connection; every wait ends at `deadline` (time.monotonic())."""
+
+    def __init__(self, path: Path, deadline: float) -> None:
+        self._deadline = deadline
+        self._buffer = b""
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._socket = self._connect(f"/proc/self/fd/{directory}/{path.name}")
+        finally:
+            os.close(directory)
+        self.ask("qSupported:xmlRegisters=aarch64")
+        # QEMU answers single registers only to a client that has read the target's description.
+        self.ask("qXfer:features:read:target.xml:0,ffb")
+        self.ask(_STEP_FLAGS)
+        self.ask("?")
+
+    def _connect(self, address: str) -> socket.socket:
+        while True:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                connection.connect(address)
+                return connection
+            except OSError as error:
+                connection.close()
+                if time.monotonic() > self._deadline:
+                    raise CannotJudge(f"cannot reach QEMU's gdb stub: {error}") from None
+                time.sleep(_RETRY_S)
+
+    def close(self) -> None:
+        """Let the connection go; QEMU is ended by whoever started it."""
+        self._socket.close()
+
+    def ask(self, text: str) -> str:
+        """Send a packet and wait for its answer; console output in between is dropped."""
+        self._send(text)
+        while True:
+            answer = self._packet()
+            if not (answer.startswith("O") and answer != "OK"):
+                return answer
+
+    def _send(self, text: str) -> None:
+        raw = text.encode("ascii")
+        try:
+            self._socket.sendall(b"$%s#%02x" % (raw, sum(raw) & 0xFF))
+        except OSError:
+            raise Gone from None
+
+    def _packet(self) -> str:
+        """The next packet; acknowledgements are skipped, the packet is acknowledged."""
+        while True:
+            start = self._buffer.find(b"$")
+            end = self._buffer.find(b"#", start)
+            if 0 <= start < end and len(self._buffer) >= end + 3:
+                raw = self._buffer[start + 1 : end]
+                self._buffer = self._buffer[end + 3 :]
+                try:
+                    self._socket.sendall(b"+")
+                except OSError:
+                    raise Gone from None
+                return raw.decode("latin-1")
+            self._fill()
+
+    def _fill(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        try:
+            raw = self._socket.recv(65536)
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise Gone from None
+        if not raw:
+            raise Gone
+        self._buffer += raw
+
+    # --- what a client does with it -------------------------------------------------------------
+
+    def register(self, number: int) -> int:
+        """A register by the stub's number: 0 to 30, 31 SP, 32 PC, 33 CPSR."""
+        answer = self.ask(f"p{number:x}")
+        try:
+            return int.from_bytes(bytes.fromhex(answer), "little")
+        except ValueError:
+            raise CannotJudge(f"QEMU's gdb stub gave register {number} as {answer!r}") from None
+
+    def pc(self) -> int:
+        """The program counter."""
+        return self.register(_PC)
+
+    def level(self) -> int:
+        """The exception level."""
+        return self.register(_CPSR) >> 2 & 3
+
+    def breakpoint(self, address: int, insert: bool) -> None:
+        """Set or take away a breakpoint at a virtual address."""
+        answer = self.ask(f"{'Z' if insert else 'z'}0,{address:x},4")
+        if answer != "OK":
+            raise CannotJudge(f"QEMU's gdb stub refused a breakpoint at {address:#x}: {answer!r}")
+
+    def go(self) -> None:
+        """Go on to the next breakpoint; Gone when the guest ended."""
+        self._stopped(self.ask("c"))
+
+    def step(self) -> None:
+        """One instruction."""
+        self._stopped(self.ask("s"))
+
+    @staticmethod
+    def _stopped(answer: str) -> None:
+        if answer[:1] not in ("T", "S"):
+            raise Gone
