@@ -156,3 +156,13 @@ void trace_writer_close(struct trace_writer *writer)
     }
     pthread_mutex_unlock(&writer->lock);
 }
+
+void trace_writer_free(struct trace_writer *writer)
+{
+    if (writer != NULL) {
+        munmap(writer->base, writer->reserved);
+        close(writer->fd);
+        pthread_mutex_destroy(&writer->lock);
+        free(writer);
+    }
+}

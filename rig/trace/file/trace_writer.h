@@ -57,4 +57,7 @@ uint64_t trace_writer_used(struct trace_writer *writer);
  */
 void trace_writer_close(struct trace_writer *writer);
 
+/* Give everything back, once nobody has a pointer into the file any more. NULL is fine. */
+void trace_writer_free(struct trace_writer *writer);
+
 #endif

@@ -1,0 +1,57 @@
+"""Which of the rig's QEMU plugins fits the QEMU that will load it.
+
+QEMU's plugin interface broke between versions: 7.2 to 8.2 (API 1) add inline to plain addresses,
+9.0 and later (API 2 and up) per virtual CPU only. What this QEMU can do is in its table of exported
+symbols; asking for its version would only guess it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from .errors import CannotJudge
+from .paths import need_compiled
+
+# The function that only this variant needs, newest first.
+VARIANTS = {
+    "qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu": 2,
+    "qemu_plugin_register_vcpu_insn_exec_inline": 1,
+}
+
+
+def exported(binary: Path) -> set[str]:
+    """Names of the functions that QEMU exports to plugins; raises CannotJudge for no ELF file."""
+    try:
+        with binary.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".dynsym")
+            symbols = [] if table is None else list(table.iter_symbols())
+    except (OSError, ELFError) as error:
+        raise CannotJudge(f"{binary}: cannot read QEMU's exported symbols: {error}") from None
+    return {
+        symbol.name
+        for symbol in symbols
+        if symbol.name.startswith("qemu_plugin_") and symbol["st_shndx"] != "SHN_UNDEF"
+    }
+
+
+def variant(qemu: str) -> int:
+    """The variant of the plugins for this QEMU: 1 or 2; raises CannotJudge when it takes none."""
+    known = exported(Path(qemu))
+    found = next((number for name, number in VARIANTS.items() if name in known), None)
+    if found is None:
+        raise CannotJudge(
+            f"{qemu}: this QEMU has no TCG plugins that the rig can use; "
+            "that of Debian has: apt-get install qemu-system-arm"
+        )
+    return found
+
+
+def choose(qemu: str, name: str = "rigcover", elf: Path | None = None) -> Path:
+    """The plugin's file for the QEMU at `qemu`, looked for like the rig's other compiled parts.
+
+    Raises CannotJudge when QEMU takes no plugin or the plugin is not built.
+    """
+    return need_compiled(f"lib{name}-{variant(qemu)}.so", elf)
