@@ -22,6 +22,7 @@ from .cover_suite import Run, Suite, load, suite_path
 from .errors import CannotJudge, Exit, UsageError
 from .image import Alias
 from .paths import ROOT, RULES, need_compiled, pack_path
+from .plugin import choose
 from .process import PACKAGES, find_tool
 from .qemu import Machine, machine_for
 from .report_text import TextReport
@@ -51,6 +52,7 @@ def add_options(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )  # fmt: skip
     parser.add_argument("--host-info", metavar="FILE", help="lcov's tracefile of host tests to add")
     parser.add_argument("--audit", metavar="FILE", help="list of what no run reaches, with reasons")
+    parser.add_argument("--no-audit", action="store_true", help="do not ask for the suite's list")
     parser.add_argument(
         "--fail-under", metavar="KIND=PERCENT,…", help="functions, lines, branches, host-branches"
     )
@@ -124,7 +126,7 @@ def _suite(args: argparse.Namespace) -> Suite:
         return one_guest(args)
     if args.elf or args.pack or args.machine or args.qemu:
         raise UsageError("--suite names its images and machines: give it, or --elf, not both")
-    build = Path(args.build) if args.build else ROOT / "build" / "debug"
+    build = (Path(args.build) if args.build else ROOT / "build" / "debug").resolve()
     suite = load(suite_path(args.suite), build, ROOT)
     suite.aliases += [_alias(text) for text in args.alias]
     return suite
@@ -155,7 +157,6 @@ def _progress(report: TextReport) -> Say:
 
 def _trace(suite: Suite, work: Path, report: TextReport) -> tuple[list[Traced], list[str]]:
     """All runs, their traces completed."""
-    from .plugin import choose
 
     qemu = find_tool("qemu-system-aarch64", "RIG_QEMU")
     plugin = Path(choose(qemu, PLUGIN, suite.runs[0].path()))
@@ -200,6 +201,8 @@ def cover(args: argparse.Namespace, report: TextReport) -> int:
     suite = _suite(args)
     mapping = _mapping(args, suite)
     audit_path = Path(args.audit) if args.audit else suite.audit
+    if args.no_audit:
+        audit_path = None
     audit = cover_audit.load(audit_path) if audit_path else None
     host_info = Path(args.host_info) if args.host_info else None
     if host_info is not None and not host_info.is_file():

@@ -150,7 +150,8 @@ class Operands:
         """A second run: the state each epoch leaves, UNKNOWN where that run went elsewhere."""
         registers = {epoch.vaddr: epoch.opcode & 31 for epoch in epochs}
         sites = [Site(address, register) for address, register in registers.items()]
-        folder = traced.trace.parent
+        folder = traced.trace.parent / "operands"  # its console is not the run's
+        folder.mkdir(exist_ok=True)
         hits = operands(
             _guest_words(traced.run), folder, sites, min(len(epochs), _AT_ONCE), _OPERANDS_S
         )

@@ -3,12 +3,13 @@
 A suite is a YAML file, checked like a rule pack: every complaint has file, line and key. Its
 machine and variants are those of packs. `elf` names images in the build directory; a glob stands
 for each file that it matches, and matching none is an error, so a suite never measures less than it
-says.
+says. In QEMU's words `{build}` is that directory and `{pa:NAME}` the physical address of a symbol.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ SUITE = Record(
     required=("suite", "why", "runs"),
 )
 BOUND_S = 60
+_PA = re.compile(r"\{pa:(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,10 @@ def _runs(data: dict[str, Any], reader: Reader, build: Path, path: Path) -> list
             continue
         for elf in _images(entry, reader, index, build):
             for variant in variants:
-                runs.append(_run(entry, elf, pack, variant, float(data.get("bound", BOUND_S))))
+                run = _run(entry, elf, pack, variant, float(data.get("bound", BOUND_S)))
+                words = [_filled(w, elf, build, reader, index) for w in run.machine.extra]
+                machine = replace(run.machine, extra=tuple(words))
+                runs.append(replace(run, machine=machine))
     return runs
 
 
@@ -175,6 +180,24 @@ def _images(entry: dict[str, Any], reader: Reader, index: int, build: Path) -> l
             ("runs", index, "elf"), f"{entry['elf']!r} names no image in {build}, expected one"
         )
     return [elf_file.load(p.resolve()) for p in found]
+
+
+def _filled(word: str, elf: Elf, build: Path, reader: Reader, index: int) -> str:
+    """A word for QEMU with what it leaves open."""
+
+    def address(match: re.Match[str]) -> str:
+        symbol = elf.symbols.get(match[1])
+        if symbol is None:
+            reader.complain_at(
+                ("runs", index, "qemu"), f"no symbol {match[1]!r} in {elf.path}, expected one"
+            )
+            return "0"
+        for vaddr, paddr, size in elf.segments:
+            if vaddr <= symbol.value < vaddr + size:
+                return f"{symbol.value - vaddr + paddr:#x}"
+        return f"{symbol.value:#x}"
+
+    return _PA.sub(address, word.replace("{build}", str(build)))
 
 
 def _run(entry: dict[str, Any], elf: Elf, pack: Pack, variant: str, bound: float) -> Run:

@@ -41,3 +41,28 @@ block()
   tyrne_image(image-ledger-thief ledger-thief.elf $<TARGET_OBJECTS:server-clients>
               PROGRAMS ledger-client ledger-thief UNCHECKED)
 endblock()
+
+# Kernels whose first task makes a mistake, in kernel-images/ (kernel_mistakes.c, which numbers them): each must
+# end by a report or a halt that has a name.
+block()
+  if(NOT CMAKE_RUNTIME_OUTPUT_DIRECTORY)
+    set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  endif()
+  string(APPEND CMAKE_RUNTIME_OUTPUT_DIRECTORY /kernel-images)
+  set(checked "")
+  foreach(mistake panics asserts reads-unmapped overruns-stack misaligns-stack loses-stack fills-stack
+                  faults-on-sp-el0 returns calls-hypervisor loses-console loses-emergency-stack
+                  loops-in-backtrace)
+    string(TOUPPER ${mistake} word)
+    string(REPLACE "-" "_" word ${word})
+    tyrne_image(kernel-${mistake} ${mistake}.elf ${GUEST}/kernel_mistakes.c PROGRAMS hello
+                DEFINITIONS MISTAKE=${word} ${checked})
+    set(checked UNCHECKED)
+  endforeach()
+
+  # A loader that leaves the MMU on: it maps memory to itself and jumps to the kernel.
+  add_executable(mmu-on ${GUEST}/mmu_on.S)
+  target_link_libraries(mmu-on PRIVATE tyrne_compiler tyrne_sysregs)
+  target_link_options(mmu-on PRIVATE -nostdlib -static -Wl,-Ttext=0x47000000 -Wl,-e,_start -Wl,--build-id=none)
+  set_target_properties(mmu-on PROPERTIES OUTPUT_NAME mmu-on.loader)
+endblock()

@@ -43,6 +43,7 @@ class FrontDoor(unittest.TestCase):
             self.recorder(self.path / tool)
         self.recorder(self.path / "dpkg-query", DPKG)
         self.recorder(self.tree / "rig/rig", 'echo "report in $PWD"; exit 7')
+        self.recorder(self.tree / "ci/coverage_job.py", "echo table; exit 6")
         self.packages("gcc", "git")
         self.environment = {"PATH": str(self.path), "RECORD": str(self.top / "record")}
 
@@ -96,7 +97,7 @@ class FrontDoor(unittest.TestCase):
         """Help names every command and nothing is done."""
         done = self.tyrne()
         self.assertEqual(done.returncode, 0)
-        for command in "setup build boot rig test debug clean".split():
+        for command in "setup build boot rig test cover debug clean".split():
             self.assertIn(f"\n  {command} ", done.stdout)
         self.assertEqual(self.recorded(), [])
 
@@ -217,7 +218,7 @@ class FrontDoor(unittest.TestCase):
     def test_failed_build_is_the_end(self) -> None:
         """The exit code of a failing build is passed on and nothing runs after it."""
         self.recorder(self.path / "cmake", "[[ $1 != --build ]] || exit 5")
-        for words in (["rig"], ["test"], ["boot"], ["debug"], ["build", "host"]):
+        for words in (["rig"], ["test"], ["cover"], ["boot"], ["debug"], ["build", "host"]):
             with self.subTest(words):
                 (self.top / "record").unlink(missing_ok=True)
                 self.assertEqual(self.tyrne(*words).returncode, 5)
@@ -238,6 +239,25 @@ class FrontDoor(unittest.TestCase):
         for preset in ("host", "release", "debug"):
             calls += [f"cmake --preset {preset}", f"cmake --build --preset {preset}"]
             calls += [f"ctest --preset {preset}"]
+        # The coverage job's table is shown, apart from the tests that only pass.
+        calls[-1:] = [
+            "ctest --preset debug --tests-regex ^rig/cover$ --verbose",
+            "ctest --preset debug --exclude-regex ^rig/cover$",
+        ]
+        self.assertEqual(self.recorded(), calls)
+
+    def test_cover(self) -> None:
+        """The host tests' counters first, then the job, which gets the options."""
+        done = self.tyrne("cover", "--json", "a b.json")
+        self.assertEqual((done.returncode, done.stdout), (6, "table\n"), done.stderr)
+        build = f"{self.tree}/build"
+        calls = ["cmake --preset host", "cmake --build --preset host"]
+        calls += ["ctest --preset host --label-regex ^coverage$"]
+        calls += ["cmake --preset debug", "cmake --build --preset debug"]
+        calls += [
+            f"coverage_job.py --build {build}/debug --host {build}/host --out {build}/coverage"
+            " --json a b.json"
+        ]
         self.assertEqual(self.recorded(), calls)
 
     def test_tests_stop_at_the_first_red_preset(self) -> None:
