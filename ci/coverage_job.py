@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""The coverage job: the suite's guests and the host tests together, against the project's thresholds.
+"""The coverage job: the suite's guests and the host tests, against the project's thresholds.
 
     coverage_job.py --build DIR --host DIR --out DIR [RIG OPTION...]
 
 Guests are the images in --build. The host tests' share is DIR/coverage.info, which the gate of the
-label coverage leaves in the build directory of the preset host (--host). Without it, or when a source
-is newer than it, only what guests alone have to reach is judged: their branches.
+label coverage leaves in the build directory of the preset host (--host). Without it, or when a
+source is newer than it, only what guests alone have to reach is judged: their branches.
 
 Exit codes: those of `rig cover`.
 """

@@ -64,7 +64,7 @@ class Command(unittest.TestCase):
         out = ["--build", str(BUILD), "--out", str(self.out), "--no-html"]
         return self.rig("cover", "--suite", str(path), *out, *words)
 
-    # --- how runs end ------------------------------------------------------------------------------
+    # --- how runs end ----------------------------------------------------------------------------
 
     def test_guest_that_does_not_end(self) -> None:
         """A halted guest that was to end is out of its bound: 124, and its name is said."""
@@ -87,7 +87,7 @@ class Command(unittest.TestCase):
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("no-such", done.stderr)
 
-    # --- what is judged ------------------------------------------------------------------------------
+    # --- what is judged --------------------------------------------------------------------------
 
     def test_thresholds(self) -> None:
         """Two boots reach a good part and not all; what lacks is listed with its place."""
@@ -138,7 +138,7 @@ class Command(unittest.TestCase):
         self.assertNotIn("kernel_panic", missed)
 
     def test_mmu_states(self) -> None:
-        """Boot code runs with the MMU off, the kernel with it on, the rest of the move with both."""
+        """Boot code runs with the MMU off, the kernel with it on, some of it with both."""
         done = self.suite(BOOT, "--json", str(self.path / "j"))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         (image,) = json.loads((self.path / "j").read_text(encoding="utf-8"))["images"]
@@ -148,7 +148,7 @@ class Command(unittest.TestCase):
         both = counts["hit_mmu_off"] + counts["hit_mmu_on"] - counts["hit"]
         self.assertEqual(counts["hit_both"], both)
 
-    # --- one guest -----------------------------------------------------------------------------------
+    # --- one guest -------------------------------------------------------------------------------
 
     def test_foreign_guest_without_lines(self) -> None:
         """An image without DWARF: functions and instructions, and why there is no page."""
@@ -176,7 +176,7 @@ class Command(unittest.TestCase):
     def test_wrong_usage(self) -> None:
         """Exit 2, and a word about what is wrong."""
         image = str(BUILD / "tyrne.elf")
-        for words, said in (
+        cases: list[tuple[list[str], str]] = [
             ([], "--suite"),
             (["--suite", "tyrne", "--elf", image], "not both"),
             (["--suite", "no-such"], "no-such"),
@@ -184,7 +184,8 @@ class Command(unittest.TestCase):
             (["--elf", image, "--fail-under", "lines"], "KIND=PERCENT"),
             (["--elf", image, "--host-info", "/no/such.info"], "/no/such.info"),
             (["--elf", image, "--cpu", "no-such-cpu"], "no-such-cpu"),
-        ):
+        ]
+        for words, said in cases:
             with self.subTest(words):
                 done = self.rig("cover", *words)
                 self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
@@ -205,7 +206,7 @@ class Operands(unittest.TestCase):
                     sites.append(Site(paddr + at if vaddr > OFFSET else vaddr + at, word & 31))
         with tempfile.TemporaryDirectory() as folder:
             guest = Machine("t", machine, "cortex-a72", "128M", 1, ())
-            words = [*machine_words(str(shutil.which(QEMU)), guest), "-kernel", str(path)]
+            words = machine_words(str(shutil.which(QEMU)), guest) + ["-kernel", str(path)]
             hits = operands(words, Path(folder), sites, most, 60)
         return [(hit.pc, hit.value & 1, hit.el) for hit in hits]
 
