@@ -13,10 +13,9 @@
 #ifndef RIG_GATE_JUDGE_H
 #define RIG_GATE_JUDGE_H
 
+#include "exit_code.h"
 #include "pack.h"
 #include "tally.h"
-
-enum exit_code { EXIT_HELD = 0, EXIT_BROKEN = 1, EXIT_USAGE = 2, EXIT_NOT_JUDGED = 3 };
 
 enum verdict {
     VERDICT_HELD,

@@ -9,7 +9,6 @@
 
 static const char HELP[] =
     "usage: rig-trace gate LOG --rules PACK [options]\n"
-    "       rig-trace --help | --version\n"
     "\n"
     "gate: judge a QEMU log of -d int,unimp,guest_errors (AArch64, QEMU 7.2 and later)\n"
     "by the faults section of a rule pack. Each line of the log is accounted for.\n"
@@ -49,7 +48,7 @@ static const struct option OPTIONS[] = {
 
 static enum parsed wrong(const char *what, const char *name)
 {
-    fprintf(stderr, "rig-trace: %s%s (see rig-trace --help)\n", what, name);
+    fprintf(stderr, "rig-trace: %s%s (see rig-trace gate --help)\n", what, name);
     return PARSED_WRONG;
 }
 
@@ -66,8 +65,9 @@ static bool parse_max_sites(const char *text, uint32_t *value)
     return true;
 }
 
-static enum parsed parse_gate(struct options *options, int argc, char **argv)
+enum parsed options_parse(struct options *options, int argc, char **argv)
 {
+    *options = (struct options){.max_sites = DEFAULT_MAX_SITES};
     int code;
     while ((code = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
         switch (code) {
@@ -106,25 +106,4 @@ static enum parsed parse_gate(struct options *options, int argc, char **argv)
         return wrong("one log at a time, unexpected argument ", argv[optind + 1]);
     }
     return options->rules == NULL ? wrong("no rule pack given: --rules PACK", "") : PARSED_GATE;
-}
-
-enum parsed options_parse(struct options *options, int argc, char **argv)
-{
-    *options = (struct options){.max_sites = DEFAULT_MAX_SITES};
-    if (argc < 2) {
-        return wrong("no command given", "");
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        fputs(HELP, stdout);
-        return PARSED_DONE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("rig-trace " RIG_TRACE_VERSION);
-        return PARSED_DONE;
-    }
-    if (strcmp(argv[1], "gate") != 0) {
-        return wrong("unknown command ", argv[1]);
-    }
-    /* getopt takes "rig-trace gate" as the program's name. */
-    return parse_gate(options, argc - 1, argv + 1);
 }

@@ -1,4 +1,4 @@
-/* The command line of `rig-trace`. */
+/* The command line of `rig-trace gate`. */
 #ifndef RIG_GATE_OPTIONS_H
 #define RIG_GATE_OPTIONS_H
 
@@ -16,9 +16,10 @@ struct options {
     uint32_t max_sites;
 };
 
-enum parsed { PARSED_GATE, PARSED_DONE /* help or version was printed */, PARSED_WRONG };
+enum parsed { PARSED_GATE, PARSED_DONE /* help was printed */, PARSED_WRONG };
 
-/* Parse; help and version go to standard output, what is wrong goes to standard error. */
+/* Parse what follows "rig-trace": argv[0] is "gate". Help goes to standard output, what is wrong
+ * goes to standard error. */
 enum parsed options_parse(struct options *options, int argc, char **argv);
 
 #endif

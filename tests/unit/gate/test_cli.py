@@ -95,10 +95,12 @@ class Usage(Cli):
     """The command line."""
 
     def test_help_and_version(self) -> None:
-        for args in (["--help"], ["gate", "--help"]):
-            out = self.run_tool(*args, code=0).stdout
-            for word in ("--rules", "--baseline", "--max-sites", "exit status", "NO_COLOR"):
-                self.assertIn(word, out)
+        out = self.run_tool("gate", "--help", code=0).stdout
+        for word in ("--rules", "--baseline", "--max-sites", "exit status", "NO_COLOR"):
+            self.assertIn(word, out)
+        out = self.run_tool("--help", code=0).stdout
+        for word in ("gate", "cover", "annotate", "exit status"):
+            self.assertIn(word, out)
         self.assertRegex(self.run_tool("--version", code=0).stdout, r"^rig-trace \d+\.\d+\.\d+\n$")
 
     def test_wrong_usage_is_2_and_says_what(self) -> None:

@@ -1,6 +1,5 @@
-/*
- * rig-trace: tools over the traces of a guest's run. `gate` judges a QEMU log by a rule pack.
- */
+#include "gate.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +118,7 @@ static enum exit_code gate(struct run *run)
     return write_reports(run, baseline);
 }
 
-int main(int argc, char **argv)
+int gate_command(int argc, char **argv)
 {
     struct options options;
     enum parsed parsed = options_parse(&options, argc, argv);
