@@ -1,0 +1,14 @@
+/* A unit of which nothing runs: it is in the image, so it shows, and shows as never executed. */
+#include "cases.h"
+
+static int unused_part(int x) // cover: miss; function: unused_part 0
+{
+    while (x > 3) // cover: miss; branch: never
+        x -= 2;   // cover: miss
+    return x;     // cover: miss
+} // cover: miss
+
+int unused_entry(int value) // cover: miss; function: unused_entry 0
+{
+    return unused_part(value); // cover: miss
+} // cover: miss
