@@ -34,12 +34,12 @@ bool counting_start(const struct plugin *plugin)
 
 /* One CPU: plain additions. */
 
-static inline void settle_single(struct cpu *cpu, uint64_t pc)
+static inline void settle_single(struct cpu *cpu, uint64_t pc, uint64_t paddr)
 {
     struct trace_block *block = cpu->block;
     if (block != NULL) {
         bool complete = block_counts(block)[block->segments - 1] == cpu->complete;
-        uint64_t *counter = outcome_counter(block, complete, pc);
+        uint64_t *counter = outcome_counter(block, complete, pc, paddr);
         cpu->block = NULL;
         if (counter != NULL) {
             (*counter)++;
@@ -50,7 +50,7 @@ static inline void settle_single(struct cpu *cpu, uint64_t pc)
 static void on_block_single(unsigned int vcpu, void *data)
 {
     struct trace_block *block = data;
-    settle_single(&cpus[vcpu], block->vaddr);
+    settle_single(&cpus[vcpu], block->vaddr, block->paddr);
     block_counts(block)[0]++;
 }
 
@@ -58,7 +58,7 @@ static void on_branch_single(unsigned int vcpu, void *data)
 {
     struct trace_block *block = data;
     struct cpu *cpu = &cpus[vcpu];
-    settle_single(cpu, block->vaddr);
+    settle_single(cpu, block->vaddr, block->paddr);
     block_counts(block)[0]++;
     cpu->block = block;
     cpu->complete = block_counts(block)[block->segments - 1] + (block->segments > 1 ? 1 : 0);
@@ -66,7 +66,7 @@ static void on_branch_single(unsigned int vcpu, void *data)
 
 static void on_lost_single(unsigned int vcpu, void *data)
 {
-    settle_single(&cpus[vcpu], (uint64_t)(uintptr_t)data);
+    settle_single(&cpus[vcpu], (uint64_t)(uintptr_t)data, TRACE_UNKNOWN_ADDRESS);
 }
 
 /* Several CPUs, which may be threads of their own. */
@@ -76,11 +76,11 @@ static inline void add(uint64_t *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-static inline void settle_multi(struct cpu *cpu, uint64_t pc)
+static inline void settle_multi(struct cpu *cpu, uint64_t pc, uint64_t paddr)
 {
     struct trace_block *block = cpu->block;
     if (block != NULL) {
-        uint64_t *counter = outcome_counter(block, cpu->complete != 0, pc);
+        uint64_t *counter = outcome_counter(block, cpu->complete != 0, pc, paddr);
         cpu->block = NULL;
         if (counter != NULL) {
             add(counter);
@@ -91,7 +91,7 @@ static inline void settle_multi(struct cpu *cpu, uint64_t pc)
 static void on_block_multi(unsigned int vcpu, void *data)
 {
     struct trace_block *block = data;
-    settle_multi(&cpus[vcpu], block->vaddr);
+    settle_multi(&cpus[vcpu], block->vaddr, block->paddr);
     add(&block_counts(block)[0]);
 }
 
@@ -114,7 +114,7 @@ static void on_segment_multi(unsigned int vcpu, void *data)
 
 static void on_lost_multi(unsigned int vcpu, void *data)
 {
-    settle_multi(&cpus[vcpu], (uint64_t)(uintptr_t)data);
+    settle_multi(&cpus[vcpu], (uint64_t)(uintptr_t)data, TRACE_UNKNOWN_ADDRESS);
 }
 
 void counting_segment(unsigned int vcpu, struct trace_block *block, uint32_t segment)

@@ -59,13 +59,13 @@ static bool has_outcome(struct trace_block *block)
 }
 
 /* The CPU goes on at `pc`: finish the block it was in. */
-static inline void finish(struct cpu *cpu, uint64_t *segments, uint64_t pc)
+static inline void finish(struct cpu *cpu, uint64_t *segments, uint64_t pc, uint64_t paddr)
 {
     struct trace_block *block = cpu->block;
     if (block != NULL) {
         credit(cpu, *segments);
         if (has_outcome(block)) {
-            uint64_t *counter = outcome_counter(block, *segments == block->segments - 1, pc);
+            uint64_t *counter = outcome_counter(block, *segments == block->segments - 1, pc, paddr);
             if (counter != NULL) {
                 add(counter);
             }
@@ -80,14 +80,14 @@ static void on_block(unsigned int vcpu, void *data)
 {
     struct trace_block *block = data;
     struct cpu *cpu = &cpus[vcpu];
-    finish(cpu, begun_by(vcpu), block->vaddr);
+    finish(cpu, begun_by(vcpu), block->vaddr, block->paddr);
     add(&block_counts(block)[0]);
     cpu->block = block;
 }
 
 static void on_lost(unsigned int vcpu, void *data)
 {
-    finish(&cpus[vcpu], begun_by(vcpu), (uint64_t)(uintptr_t)data);
+    finish(&cpus[vcpu], begun_by(vcpu), (uint64_t)(uintptr_t)data, TRACE_UNKNOWN_ADDRESS);
 }
 
 void counting_segment(unsigned int vcpu, struct trace_block *block, uint32_t segment)
