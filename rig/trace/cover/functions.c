@@ -69,12 +69,33 @@ static const char *name_of(Dwarf_Die *die)
     return dwarf_diename(die);
 }
 
+/* The file of the declaration. libdw takes file 0 for none; in DWARF 5 it is the unit's own (clang
+ * counts so). */
+static const char *declared_in(Dwarf_Die *die)
+{
+    const char *file = dwarf_decl_file(die);
+    Dwarf_Attribute attribute;
+    Dwarf_Word number = 0;
+    Dwarf_Half version = 0;
+    Dwarf_Die unit;
+    Dwarf_Files *files;
+    size_t count;
+    if (file != NULL || dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) == NULL ||
+        dwarf_formudata(&attribute, &number) != 0 || number != 0 ||
+        dwarf_cu_info(die->cu, &version, NULL, NULL, NULL, NULL, NULL, NULL) != 0 || version < 5 ||
+        dwarf_diecu(die, &unit, NULL, NULL) == NULL ||
+        dwarf_getsrcfiles(&unit, &files, &count) != 0) {
+        return file;
+    }
+    return dwarf_filesrc(files, 0, NULL, NULL);
+}
+
 /* Where the function is declared; what has no declaration (assembly) is where its first line is. */
 static void place(const struct reader *reader, Dwarf_Die *die, uint64_t entry,
                   struct function *function)
 {
     int line = 0;
-    function->file = sources_number(reader->sources, dwarf_decl_file(die));
+    function->file = sources_number(reader->sources, declared_in(die));
     if (function->file != SOURCE_NONE && dwarf_decl_line(die, &line) == 0 && line > 0) {
         function->line = (uint32_t)line;
         return;

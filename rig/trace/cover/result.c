@@ -119,6 +119,16 @@ static void add_direction(struct result *result, const struct result_inputs *inp
     exclude(result, &excluded, marked == NULL ? reason : marked);
 }
 
+/* How often the branch ran and its outcome is not known. The trace's own count holds more: blocks
+ * that an exception cut before they came to their branch. */
+static uint64_t unknown_outcomes(const struct counts *counts, size_t word)
+{
+    const uint64_t ran = counts_ran(counts, word);
+    const uint64_t known =
+        counts->edges[TRACE_SLOT_NOT_TAKEN][word] + counts->edges[TRACE_SLOT_TAKEN][word];
+    return ran > known ? ran - known : 0;
+}
+
 static void add_branches(struct result *result, const struct result_inputs *inputs,
                          struct points *points)
 {
@@ -130,7 +140,7 @@ static void add_branches(struct result *result, const struct result_inputs *inpu
         if (!sources_kept(result->sources, branch->file)) {
             continue;
         }
-        result->unknown_outcomes += inputs->counts->edges[TRACE_SLOT_UNKNOWN][branch->word];
+        result->unknown_outcomes += unknown_outcomes(inputs->counts, branch->word);
         if (branch->line == 0 || branch->file == SOURCE_NONE) {
             result->lineless[result->lineless_count++] = *branch;
             continue;
