@@ -9,7 +9,8 @@
 struct cpu {
     struct trace_block *block;
     uint64_t credited;   /* segments behind the first that the record has already */
-    uint8_t padding[48]; /* CPUs do not share a cache line */
+    bool branch;         /* it ends with a conditional branch */
+    uint8_t padding[40]; /* CPUs do not share a cache line */
 };
 
 static struct cpu *cpus;
@@ -52,19 +53,13 @@ static inline void credit(struct cpu *cpu, uint64_t segments)
     cpu->credited = segments;
 }
 
-static bool has_outcome(struct trace_block *block)
-{
-    int64_t offset = 0;
-    return a64_conditional_branch(block_opcodes(block)[block->insns - 1], &offset);
-}
-
 /* The CPU goes on at `pc`: finish the block it was in. */
 static inline void finish(struct cpu *cpu, uint64_t *segments, uint64_t pc, uint64_t paddr)
 {
     struct trace_block *block = cpu->block;
     if (block != NULL) {
         credit(cpu, *segments);
-        if (has_outcome(block)) {
+        if (cpu->branch) {
             uint64_t *counter = outcome_counter(block, *segments == block->segments - 1, pc, paddr);
             if (counter != NULL) {
                 add(counter);
@@ -83,6 +78,13 @@ static void on_block(unsigned int vcpu, void *data)
     finish(cpu, begun_by(vcpu), block->vaddr, block->paddr);
     add(&block_counts(block)[0]);
     cpu->block = block;
+    cpu->branch = false;
+}
+
+static void on_branch(unsigned int vcpu, void *data)
+{
+    on_block(vcpu, data);
+    cpus[vcpu].branch = true;
 }
 
 static void on_lost(unsigned int vcpu, void *data)
@@ -112,10 +114,17 @@ void counting_settle_all(void)
     }
 }
 
+static bool has_outcome(struct trace_block *block)
+{
+    int64_t offset = 0;
+    return a64_conditional_branch(block_opcodes(block)[block->insns - 1], &offset);
+}
+
 void counting_block(struct qemu_plugin_tb *tb, struct trace_block *block, const uint16_t *starts,
                     uint32_t skip)
 {
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, has_outcome(block) ? on_branch : on_block,
+                                         QEMU_PLUGIN_CB_NO_REGS, block);
     for (uint32_t i = 1; i < block->segments; i++) {
         if (starts[i] != skip) {
             qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
