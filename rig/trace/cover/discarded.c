@@ -18,7 +18,7 @@ static bool has_zero(const struct image *image)
 enum claim { CLAIM_NONE, CLAIM_UNPROVED, CLAIM_PROVED };
 
 /* How well a unit's own entries prove that the code at 0 is its. */
-static enum claim claim_of(const struct image *image, Dwarf_Die *unit)
+static enum claim claim_of(const struct image *image, Dwarf_Die *unit, uint64_t *line)
 {
     Dwarf_Die child;
     bool functions = false;
@@ -31,6 +31,9 @@ static enum claim claim_of(const struct image *image, Dwarf_Die *unit)
         const char *name = dwarf_diename(&child);
         if (dwarf_lowpc(&child, &low) == 0 && low == 0 && name != NULL &&
             image_has_symbol(image, 0, name)) {
+            int declared = 0;
+            *line =
+                dwarf_decl_line(&child, &declared) == 0 && declared > 0 ? (uint64_t)declared : 0;
             return CLAIM_PROVED;
         }
     }
@@ -48,7 +51,7 @@ struct discarded discarded_find(const struct image *image)
            dwarf_nextcu(image->dwarf, offset, &next, &header, NULL, NULL, NULL) == 0) {
         Dwarf_Die unit;
         if (dwarf_offdie(image->dwarf, offset + header, &unit) != NULL) {
-            enum claim claim = claim_of(image, &unit);
+            enum claim claim = claim_of(image, &unit, &found.line);
             if (claim == CLAIM_PROVED) {
                 found.owner = dwarf_dieoffset(&unit);
                 break;

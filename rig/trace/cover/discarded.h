@@ -14,6 +14,7 @@
 struct discarded {
     bool at_zero;    /* the image has code at address 0 */
     Dwarf_Off owner; /* the unit whose code it is, or UINT64_MAX */
+    uint64_t line;   /* where the function at 0 is declared, 0 when DWARF does not tell */
 };
 
 struct discarded discarded_find(const struct image *image);

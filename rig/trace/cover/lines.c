@@ -1,10 +1,13 @@
 #include "lines.h"
 
+#include <dwarf.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "line_program.h"
 #include "memory.h"
 
-/* A row as libdw tells it. */
+/* A row with the file that it names. */
 struct row {
     uint64_t address;
     uint32_t file;
@@ -20,33 +23,27 @@ struct unit {
     const struct discarded *discarded;
     struct sources *sources;
     Dwarf_Off offset;
-    const char *last_name; /* rows of one file share the text of its name */
+    Dwarf_Files *files;
+    size_t file_count;
+    uint64_t last_index; /* of a file: rows of one file come together */
     uint32_t last_file;
+    size_t sequence; /* its number, from 0 */
+    size_t kept;     /* of the sequences at a placeholder's address, the one that is code */
+    struct row row;  /* the one before; `end` before the first of a sequence */
+    bool skip;       /* the sequence was discarded */
 };
 
-static bool read_row(struct unit *unit, Dwarf_Line *line, struct row *row)
+static uint32_t file_of(struct unit *unit, uint64_t index)
 {
-    Dwarf_Addr address = 0;
-    int number = 0;
-    bool statement = false;
-    bool end = false;
-    if (dwarf_lineaddr(line, &address) != 0 || dwarf_lineno(line, &number) != 0 ||
-        dwarf_linebeginstatement(line, &statement) != 0 || dwarf_lineendsequence(line, &end) != 0) {
-        return false;
+    if (index != unit->last_index) {
+        unit->last_index = index;
+        unit->last_file =
+            index < unit->file_count
+                ? sources_number(unit->sources,
+                                 dwarf_filesrc(unit->files, (size_t)index, NULL, NULL))
+                : SOURCE_NONE;
     }
-    const char *name = dwarf_linesrc(line, NULL, NULL);
-    if (name != unit->last_name) {
-        unit->last_name = name;
-        unit->last_file = sources_number(unit->sources, name);
-    }
-    *row = (struct row){
-        .address = address,
-        .file = unit->last_file,
-        .line = number > 0 && unit->last_file != SOURCE_NONE ? (uint32_t)number : 0,
-        .statement = statement,
-        .end = end,
-    };
-    return true;
+    return unit->last_file;
 }
 
 static void take_row(struct unit *unit, const struct row *row, uint64_t high)
@@ -70,27 +67,97 @@ static void take_row(struct unit *unit, const struct row *row, uint64_t high)
     }
 }
 
-static void read_unit(struct unit *unit, Dwarf_Die *die)
+static void take_next(void *user, const struct program_row *given)
 {
-    Dwarf_Lines *rows = NULL;
-    size_t count = 0;
-    if (dwarf_getsrclines(die, &rows, &count) != 0) {
-        return;
+    struct unit *unit = user;
+    uint32_t file = file_of(unit, given->file);
+    const struct row next = {
+        .address = given->address,
+        .file = file,
+        .line = file != SOURCE_NONE && given->line <= UINT32_MAX ? (uint32_t)given->line : 0,
+        .statement = given->statement,
+        .end = given->end,
+    };
+    if (unit->row.end) {
+        unit->skip = discarded_code(unit->discarded, unit->image, unit->offset, next.address) ||
+                     (unit->kept != SIZE_MAX && next.address == 0 && unit->sequence != unit->kept);
+        unit->sequence++;
+    } else if (!unit->skip) {
+        take_row(unit, &unit->row, next.address);
     }
-    struct row row = {.end = true};
-    bool skip = true; /* the sequence was discarded */
-    for (size_t i = 0; i < count; i++) {
-        struct row next;
-        if (!read_row(unit, dwarf_onesrcline(rows, i), &next)) {
-            continue;
-        }
-        if (row.end) {
-            skip = discarded_code(unit->discarded, unit->image, unit->offset, next.address);
-        } else if (!skip) {
-            take_row(unit, &row, next.address);
-        }
-        row = next;
+    unit->row = next;
+}
+
+/* Looks for the one sequence at address 0 that is code, among those that were discarded. */
+struct zero_search {
+    const struct unit *unit;
+    size_t sequence;
+    uint64_t start;
+    bool inside;
+    bool declares; /* a row at 0 has the line of the function that is there */
+    unsigned best_score;
+    size_t best;
+};
+
+static bool ends_function(const struct image *image, uint64_t end)
+{
+    const struct image_symbol *symbol = end == 0 ? NULL : image_function(image, end - 1);
+    return symbol != NULL && symbol->high == end;
+}
+
+static void search_row(void *user, const struct program_row *row)
+{
+    struct zero_search *search = user;
+    if (!search->inside) {
+        search->inside = true;
+        search->start = row->address;
+        search->declares = false;
     }
+    search->declares =
+        search->declares || (row->address == 0 && row->line == search->unit->discarded->line);
+    if (row->end) {
+        unsigned score = 1 + (search->declares ? 2U : 0) +
+                         (ends_function(search->unit->image, row->address) ? 1U : 0);
+        if (search->start == 0 && score > search->best_score) {
+            search->best_score = score;
+            search->best = search->sequence;
+        }
+        search->sequence++;
+        search->inside = false;
+    }
+}
+
+static void read_unit(struct unit *unit, Dwarf_Die *die, const Elf_Data *section)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word offset = 0;
+    if (dwarf_getsrcfiles(die, &unit->files, &unit->file_count) == 0 &&
+        dwarf_formudata(dwarf_attr(die, DW_AT_stmt_list, &attribute), &offset) == 0) {
+        struct zero_search search = {.unit = unit, .best = SIZE_MAX};
+        if (unit->discarded->at_zero && unit->discarded->owner == unit->offset) {
+            line_program_run(section->d_buf, section->d_size, offset, search_row, &search);
+        }
+        unit->kept = search.best;
+        line_program_run(section->d_buf, section->d_size, offset, take_next, unit);
+    }
+}
+
+/* The section .debug_line; libdw has decompressed it. */
+static const Elf_Data *line_section(Elf *elf)
+{
+    size_t names = 0;
+    GElf_Shdr header;
+    if (elf_getshdrstrndx(elf, &names) != 0) {
+        return NULL;
+    }
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) != NULL;) {
+        const char *name =
+            gelf_getshdr(scn, &header) == NULL ? NULL : elf_strptr(elf, names, header.sh_name);
+        if (name != NULL && strcmp(name, ".debug_line") == 0) {
+            return elf_rawdata(scn, NULL);
+        }
+    }
+    return NULL;
 }
 
 static int by_address(const void *left, const void *right)
@@ -111,6 +178,10 @@ void lines_read(struct lines *lines, const struct image *image, const struct dis
                 struct sources *sources)
 {
     *lines = (struct lines){0};
+    const Elf_Data *section = line_section(image->elf);
+    if (section == NULL || section->d_buf == NULL) {
+        return;
+    }
     Dwarf_Off offset = 0;
     Dwarf_Off next = 0;
     size_t header = 0;
@@ -123,9 +194,11 @@ void lines_read(struct lines *lines, const struct image *image, const struct dis
                 .discarded = discarded,
                 .sources = sources,
                 .offset = dwarf_dieoffset(&die),
+                .last_index = UINT64_MAX,
                 .last_file = SOURCE_NONE,
+                .row = {.end = true},
             };
-            read_unit(&unit, &die);
+            read_unit(&unit, &die, section);
         }
         offset = next;
     }
