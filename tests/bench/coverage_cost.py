@@ -5,8 +5,9 @@
                      [--guest linux=IMAGE] [--rounds N] [--out FILE]
 
 Each round runs every way once, one after the other, so that what disturbs the machine disturbs all
-of them; the medians of the rounds are compared, as ratios to the plain run. The ways: plain QEMU; our
-recording; a plugin that logs each executed block (the usual approach); `-d exec,nochain` to a file.
+of them; the medians of the rounds are compared, as ratios to the plain run. The ways: plain QEMU;
+our recording; a plugin that logs each executed block (the usual approach); `-d exec,nochain` to a
+file.
 The last one is dear: beyond --exec-bound seconds it is ended, and its ratio is "at least". U-Boot
 runs to its prompt, Linux without a root file system to its panic, each with and without -icount.
 

@@ -83,7 +83,7 @@ static bool grow_list(struct blocks *blocks)
         return true;
     }
     size_t room = blocks->room == 0 ? FIRST_SLOTS : blocks->room * 2;
-    struct trace_block **list = realloc(blocks->list, room * sizeof *list);
+    struct trace_block **list = realloc(blocks->list, room * sizeof(void *));
     if (list == NULL) {
         return false;
     }

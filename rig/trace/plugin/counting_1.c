@@ -154,6 +154,7 @@ static bool misleading(const struct trace_block *block, int64_t distance)
 
 /* Several CPUs, which may be threads of their own. */
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the builtin writes it
 static inline void add(uint64_t *counter)
 {
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);

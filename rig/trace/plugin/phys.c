@@ -1,8 +1,8 @@
 #include "phys.h"
 
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "trace_format.h"
 
@@ -16,8 +16,10 @@ static bool find_mapping(uintptr_t address, uintptr_t *low, uintptr_t *high)
         return false;
     }
     while (!found && fgets(line, sizeof line, maps) != NULL) {
-        found = sscanf(line, "%" SCNxPTR "-%" SCNxPTR, low, high) == 2 && address >= *low &&
-                address < *high;
+        char *end = NULL;
+        *low = strtoul(line, &end, 16); /* "low-high permissions ..." */
+        *high = *end == '-' ? strtoul(end + 1, NULL, 16) : 0;
+        found = address >= *low && address < *high;
     }
     fclose(maps);
     return found;

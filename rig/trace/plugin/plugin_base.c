@@ -16,6 +16,7 @@ void plugin_say(const char *format, ...)
     char text[512];
     va_list list;
     va_start(list, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
     fprintf(stderr, "%s: %s\n", armed == NULL ? "rig plugin" : armed->name, text);

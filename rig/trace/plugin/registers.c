@@ -13,6 +13,7 @@ void registers_find(const struct plugin *plugin, unsigned int vcpu)
     (void)vcpu;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the other variant writes it
 static bool read_general(unsigned int vcpu, uint32_t number, uint64_t *value)
 {
     (void)vcpu;
