@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,8 @@ LINK_FLAGS = (
     " -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings"
 ).split()
 MACHINE = ["-M", "virt,gic-version=2,dtb-randomness=off", "-cpu", "cortex-a72", "-m", "128M"]
+CLANG = "clang --target=aarch64-none-elf -gdwarf-5"
+COMPILERS = {"rows.c": CLANG.split()}
 OPTIMISED = {"optimised.c": "-O2"}
 
 
@@ -55,7 +58,16 @@ class Kind:
 KINDS = {
     "low": Kind(
         "low.lds",
-        ("start.S", "vectors.S", "cases.c", "assembly.S", "optimised.c", "unused.c", "algorithm.c"),
+        (
+            "start.S",
+            "vectors.S",
+            "cases.c",
+            "assembly.S",
+            "optimised.c",
+            "unused.c",
+            "algorithm.c",
+            "rows.c",
+        ),
         headers=("inlined.h",),
         loose=("optimised.c",),
         not_compared=("algorithm.c",),
@@ -83,7 +95,12 @@ def compile_source(source: str, work: Path, *defines: str) -> Path:
     """Compile one file of guest/; its DWARF path is guest/FILE, relative to this directory."""
     target = work / f"{source}{''.join(defines)}.o"
     flags = [*C_FLAGS, OPTIMISED.get(source, "-O0")] if source.endswith(".c") else []
-    command = [f"{CROSS}gcc", "-g", f"-ffile-prefix-map={HERE}=.", *flags, *defines]
+    command = [
+        *COMPILERS.get(source, [f"{CROSS}gcc", "-g"]),
+        f"-ffile-prefix-map={HERE}=.",
+        *flags,
+        *defines,
+    ]
     command += ["-c", f"guest/{source}", "-o", str(target)]
     subprocess.run(command, check=True, timeout=BOUND_S, cwd=HERE)
     return target
@@ -116,6 +133,32 @@ def build_id(elf: Path) -> str:
                 if note["n_type"] == "NT_GNU_BUILD_ID":
                     return str(note["n_desc"])
     raise ValueError(f"{elf}: no build-id")
+
+
+def instructions(elf: Path) -> int:
+    """Instructions of all functions by symbols: their sizes, without the data in them ($d)."""
+    functions: set[int] = set()
+    marks: dict[int, bool] = {}
+    with elf.open("rb") as stream:
+        for symbol in ELFFile(stream).get_section_by_name(".symtab").iter_symbols():
+            start, size = symbol["st_value"], symbol["st_size"]
+            if symbol["st_info"]["type"] == "STT_FUNC":
+                functions.update(range(start, start + size, 4))
+            elif symbol.name[:2] in ("$x", "$d"):
+                marks[start] = symbol.name[:2] == "$x"
+    is_code, count = True, 0
+    for address in sorted(functions | marks.keys()):
+        is_code = marks.get(address, is_code)
+        count += is_code and address in functions
+    return count
+
+
+def shares_translations() -> bool:
+    """Whether this QEMU runs one translation at all aliases of its code, as it does from 8 on: a
+    block's address is then that of the alias that ran first."""
+    said = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True).stdout
+    match = re.search(r"version (\d+)", said)
+    return match is None or int(match[1]) >= 8
 
 
 def run(elf: Path, out: Path, how: Run = Run(), image: str | None = None) -> Path:

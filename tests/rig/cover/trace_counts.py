@@ -34,6 +34,15 @@ class Executed:
     opcodes: dict[int, int] = field(default_factory=dict)  # of a trace only
     restarted: set[int] = field(default_factory=set)  # of a log only: accesses to devices
 
+    def folded(self, mask: int) -> Executed:
+        """The same with only these bits of each address: the aliases of an address as one."""
+        result = Executed()
+        for address, count in self.counts.items():
+            result.counts[address & mask] += count
+        for (address, way), count in self.branches.items():
+            result.branches[address & mask, way] += count
+        return result
+
     def differences(self, other: Executed) -> list[str]:
         """Every address and branch of which the two tell different counts."""
         addresses = self.counts.keys() | other.counts.keys()

@@ -17,6 +17,7 @@ asm_branches: // function: asm_branches 2
 4:  b.eq 5f // cover: hit 2; branch: taken
     b 2b // cover: miss
 5:  b.ne 2b; cbz x0, 6f // cover: hit 2; branch: not-taken, taken
+    b 2b // cover: miss
 6:  cbz x0, 7f // cover: hit 2; branch: unknown
 7:  mov x0, x1 // cover: hit 2
     ret // cover: hit 2

@@ -3,8 +3,8 @@
 
 int both_sides(int x);
 
-int both_sides(int x) // cover: hit 7; function: both_sides 7
-{
+int both_sides(int x)           // cover: hit 7; function: both_sides 7
+{                               // cover: hit 7
     int result = 0;             // cover: hit 7
     if (x == 1)                 // cover: hit 7; branch: both
         result = 1;             // cover: hit 2

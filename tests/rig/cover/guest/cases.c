@@ -13,35 +13,26 @@
         (to) += (what);                                                                            \
     } while (0)
 
-/* A row of line 0 with a branch; a row of line 2, where there is no code, that starts no statement.
- */
-#define TEXT_OF(what) #what
-#define TEXT(what)    TEXT_OF(what)
-#define LINE_0_ROW    __asm__ volatile("nop\n\t.loc 1 0\n\tcbz xzr, 1f\n\tnop\n1:")
-#define NO_STATEMENT_ROW                                                                           \
-    __asm__ volatile(                                                                              \
-        "nop\n\t.loc 1 2 is_stmt 0\n\tnop\n\t.loc 1 " TEXT(__LINE__) " is_stmt 1\n\tnop")
-
 static int one_sided(int x) // cover: hit 2; function: one_sided 2
-{
-    int result = 0; // cover: hit 2
-    if (x > 100)    // cover: hit 2; branch: one
-        result = 1; // cover: miss
-    return result;  // cover: hit 2
+{                           // cover: hit 2
+    int result = 0;         // cover: hit 2
+    if (x > 100)            // cover: hit 2; branch: one
+        result = 1;         // cover: miss
+    return result;          // cover: hit 2
 } // cover: hit 2
 
 static int two_sided(int x) // cover: hit 3; function: two_sided 3
-{
-    int result;     // cover: none
-    if (x & 1)      // cover: hit 3; branch: both
-        result = 1; // cover: hit 2
+{                           // cover: hit 3
+    int result;             // cover: none
+    if (x & 1)              // cover: hit 3; branch: both
+        result = 1;         // cover: hit 2
     else
         result = 2; // cover: hit 1
     return result;  // cover: hit 3
 } // cover: hit 3
 
-static int loops(void) // cover: hit 1; function: loops 1
-{
+static int loops(void)          // cover: hit 1; function: loops 1
+{                               // cover: hit 1
     int sum = 0;                // cover: hit 1
     for (int i = 0; i < 5; i++) // cover: hit 6; branch: both
         sum += i;               // cover: hit 5
@@ -59,45 +50,46 @@ static int loops(void) // cover: hit 1; function: loops 1
 } // cover: hit 1
 
 static int early_return(int x) // cover: hit 3; function: early_return 3
-{
-    if (x == 0)    // cover: hit 3; branch: both
-        return -1; // cover: hit 1
-    x *= 2;        // cover: hit 2
-    return x;      // cover: hit 2
+{                              // cover: hit 3
+    if (x == 0)                // cover: hit 3; branch: both
+        return -1;             // cover: hit 1
+    x *= 2;                    // cover: hit 2
+    return x;                  // cover: hit 2
 } // cover: hit 3
 
 static int left(int x) // cover: hit 2; function: left 2
-{
-    return x - 1; // cover: hit 2
+{                      // cover: hit 2
+    return x - 1;      // cover: hit 2
 } // cover: hit 2
 
 static int right(int x) // cover: miss; function: right 0
-{
-    return x + 1; // cover: miss
+{                       // cover: miss
+    return x + 1;       // cover: miss
 } // cover: miss
 
-static int choice(int x) // cover: hit 2; function: choice 2
-{
+static int choice(int x)           // cover: hit 2; function: choice 2
+{                                  // cover: hit 2
     return x ? left(x) : right(x); // cover: partial 2; branch: one
 } // cover: hit 2
 
 static int on_one_line(int x) // cover: hit 2; function: on_one_line 2
-{
-    if (x > 50)
-        x = right(x); // cover: partial 2; branch: one
-    return x;         // cover: hit 2
+{                             // cover: hit 2
+    // clang-format off
+    if (x > 50) x = right(x); // cover: partial 2; branch: one
+    // clang-format on
+    return x; // cover: hit 2
 } // cover: hit 2
 
 static int short_circuit(int x, int y) // cover: hit 2; function: short_circuit 2
-{
-    if (x && y)   // cover: hit 2; branch: both, one
-        return 1; // cover: hit 1
-    return 0;     // cover: hit 1
+{                                      // cover: hit 2
+    if (x && y)                        // cover: hit 2; branch: both, one
+        return 1;                      // cover: hit 1
+    return 0;                          // cover: hit 1
 } // cover: hit 2
 
 static int selected(int x) // cover: hit 3; function: selected 3
-{
-    switch (x) { // cover: hit 3; branch: both, both
+{                          // cover: hit 3
+    switch (x) {           // cover: hit 3; branch: both, one
     case 1:
         return 10; // cover: hit 2
     case 2:
@@ -108,51 +100,41 @@ static int selected(int x) // cover: hit 3; function: selected 3
 } // cover: hit 3
 
 static int expanded(int x) // cover: hit 1; function: expanded 1
-{
-    ADD_TWICE(x, 3); // cover: hit 1
-    return x;        // cover: hit 1
+{                          // cover: hit 1
+    ADD_TWICE(x, 3);       // cover: hit 1
+    return x;              // cover: hit 1
 } // cover: hit 1
 
-static int inlines(void) // cover: hit 1; function: inlines 1
-{
+static int inlines(void)        // cover: hit 1; function: inlines 1
+{                               // cover: hit 1
     int low = at_most(3, 10);   // cover: hit 1
     int high = at_most(30, 10); // cover: hit 1
     return low + high;          // cover: hit 1
 } // cover: hit 1
 
-static uint64_t faults(void) // cover: hit 1; function: faults 1
-{
+static uint64_t faults(void)                // cover: hit 1; function: faults 1
+{                                           // cover: hit 1
     uint64_t value = 1;                     // cover: hit 1
-    value += *(volatile uint64_t *)NOWHERE; // cover: hit 1
+    value += *(volatile uint64_t *)NOWHERE; // cover: partial 1
     value++;                                // cover: miss
     if (value > 3)                          // cover: miss; branch: never
         value = 0;                          // cover: miss
     return value;                           // cover: miss
 } // cover: miss
 
-static int calls_supervisor(int x) // cover: hit 1; function: calls_supervisor 1
-{
+static int calls_supervisor(int x)                     // cover: hit 1; function: calls_supervisor 1
+{                                                      // cover: hit 1
     x++;                                               // cover: hit 1
     __asm__ volatile("svc #0" ::: "x14", "x15", "cc"); // cover: hit 1
     x++;                                               // cover: hit 1
     return x;                                          // cover: hit 1
 } // cover: hit 1
 
-/* Rows of the line table that no line may be credited with: line 0, and one that is no statement.
- */
-static int odd_rows(int x) // cover: hit 1; function: odd_rows 1
-{
-    LINE_0_ROW;       // cover: hit 1
-    x++;              // cover: hit 1
-    NO_STATEMENT_ROW; // cover: hit 1
-    return x;         // cover: hit 1
-} // cover: hit 1
-
 static int never_called(int x) // cover: miss; function: never_called 0
-{
-    if (x)        // cover: miss; branch: never
-        return 1; // cover: miss
-    return 2;     // cover: miss
+{                              // cover: miss
+    if (x)                     // cover: miss; branch: never
+        return 1;              // cover: miss
+    return 2;                  // cover: miss
 } // cover: miss
 
 /* Nobody refers to it, so the linker drops it: no trace of it may be left. */
@@ -169,8 +151,8 @@ struct kept {
 };
 volatile const struct kept kept = {{never_called, unused_entry, 0}, asm_never};
 
-void run_cases(void) // cover: hit 1; function: run_cases 1
-{
+void run_cases(void)                   // cover: hit 1; function: run_cases 1
+{                                      // cover: hit 1
     uint64_t sum = kept.assembly == 0; // cover: hit 1
     one_sided(1);                      // cover: hit 1
     one_sided(2);                      // cover: hit 1

@@ -17,6 +17,7 @@ uint64_t asm_never(uint64_t value);
 /* Call a function that may fault; 1 when it did, 0 when it returned. */
 uint64_t call_guarded(uint64_t (*function)(void));
 
+int odd_rows(int x);
 int optimised(int steps);
 int unused_entry(int value);
 int run_algorithm(void);

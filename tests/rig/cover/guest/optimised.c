@@ -18,6 +18,9 @@ static inline int doubled(int x) // function: doubled 4
     return 2 * x;
 }
 
+/* A branch in a macro belongs to the line that uses the macro. */
+#define never_equal() __asm__ volatile("cmp xzr, xzr\n\tb.ne 1f\n\tnop\n1:" ::: "cc")
+
 static NOINLINE int folded(int x) // function: folded 4
 {
     if (x > 2)
@@ -41,10 +44,9 @@ int optimised(int steps) // function: optimised 1
         mark(9); // cover: miss
         return 0;
     }
-    mark(10); // cover: hit 1
-    mark(11); // cover: hit 1
-    __asm__ volatile("cmp xzr, xzr\n\tb.ne 1f\n\tnop\n1:" ::
-                         : "cc"); // cover: hit 1; branch: not-taken
-    mark(12);                     // cover: hit 1
+    mark(10);      // cover: hit 1
+    mark(11);      // cover: hit 1
+    never_equal(); // cover: hit 1; branch: not-taken
+    mark(12);      // cover: hit 1
     return sum;
 }
