@@ -12,30 +12,27 @@ enum pending {
     PENDING_CHECKED = 3, /* where that could mislead: whether the branch executed is asked, too */
 };
 
-/* Which of a record's three outcomes, or of the spare ones. */
-enum outcome { NOT_TAKEN, TAKEN, ELSEWHERE, OUTCOMES };
+/* Which of a record's three outcomes, in its order. */
+_Static_assert(offsetof(struct trace_block, unknown) ==
+                   offsetof(struct trace_block, not_taken) + 2 * sizeof(uint64_t),
+               "the outcomes lie side by side");
+enum outcome { NOT_TAKEN, TAKEN, ELSEWHERE };
 
 /*
- * A CPU and the block it executed last. With one CPU the common cases are settled without a branch
- * of the host, which could not predict what the guest does: blocks without a conditional branch
- * count into `spare`.
+ * A block that ends with a conditional branch, as its callback gets it. Packed densely, in the
+ * order of translation, since the cost of recording is that of the cache lines it touches.
  */
-struct cpu {
-    uint64_t next, target; /* addresses behind the branch and that it goes to; odd when none */
-    uint64_t *outcomes;    /* its counters, or `spare` */
-    uint32_t pending;      /* enum pending */
-    struct trace_block *block;
-    uint64_t complete; /* one CPU: the last segment's count when the branch has executed;
-                          several: whether it has */
-    uint64_t spare[OUTCOMES];
-    uint8_t padding[56]; /* CPUs do not share a cache line */
-};
-_Static_assert(sizeof(struct cpu) % 64 == 0, "CPUs are whole cache lines");
-
-/* A block that ends with a conditional branch; packed densely, in the order of translation. */
 struct branch {
+    uint64_t next, target; /* addresses behind the branch and that it goes to; odd when none */
     struct trace_block *block;
-    int64_t distance; /* of the target from the block's start, in bytes */
+    uint32_t pending; /* enum pending */
+};
+
+/* Several CPUs: each, and the block it executed last when that ends with a conditional branch. */
+struct cpu {
+    struct trace_block *block;
+    bool complete;       /* the branch has executed */
+    uint8_t padding[48]; /* CPUs do not share a cache line */
 };
 
 /* A segment's counter, for several CPUs. */
@@ -47,25 +44,32 @@ struct segment {
 static struct cpu *cpus;
 static bool single;
 
+/*
+ * One CPU: the branch that its last block ended with. The common cases are settled without a branch
+ * of the host, which could not predict what the guest does: blocks without a conditional branch
+ * stand for `none`, whose counters nobody reads.
+ */
+static struct trace_block spare;
+static struct branch none = {.next = 1, .target = 1, .block = &spare, .pending = PENDING_NONE};
+static const struct branch *last = &none;
+static uint64_t complete_count; /* of a checked one: the last segment's count if it executed */
+
 bool counting_start(const struct plugin *plugin)
 {
     single = plugin->cpus == 1;
-    cpus = aligned_alloc(64, plugin->cpus * sizeof *cpus);
-    for (unsigned int i = 0; cpus != NULL && i < plugin->cpus; i++) {
-        cpus[i] = (struct cpu){.next = 1, .target = 1, .outcomes = cpus[i].spare};
-    }
+    cpus = calloc(plugin->cpus, sizeof *cpus);
     return cpus != NULL;
 }
 
 /* One CPU: plain additions. */
 
 /* The seldom cases: the counter that outcome_counter names, if any. */
-static __attribute__((noinline)) void settle_rare(struct cpu *cpu, uint64_t pc, uint64_t paddr)
+static __attribute__((noinline)) void settle_rare(uint64_t pc, uint64_t paddr)
 {
-    struct trace_block *block = cpu->block;
+    struct trace_block *block = last->block;
     uint64_t *counter = NULL;
-    if (cpu->pending == PENDING_CHECKED) {
-        bool complete = block_counts(block)[block->segments - 1] == cpu->complete;
+    if (last->pending == PENDING_CHECKED) {
+        bool complete = block_counts(block)[block->segments - 1] == complete_count;
         counter = outcome_counter(block, complete, pc, paddr);
     } else if (!outcome_rest(block, pc, paddr)) {
         counter = outcome_counter(block, true, pc, paddr);
@@ -75,68 +79,50 @@ static __attribute__((noinline)) void settle_rare(struct cpu *cpu, uint64_t pc, 
     }
 }
 
-static inline __attribute__((always_inline)) void settle_single(struct cpu *cpu, uint64_t pc,
-                                                                uint64_t paddr)
+/* A block begins at `pc`: settle the branch before it. */
+static inline __attribute__((always_inline)) void settle_single(uint64_t pc, uint64_t paddr)
 {
-    unsigned int other = pc == cpu->target ? TAKEN : ELSEWHERE;
-    unsigned int outcome = pc == cpu->next ? NOT_TAKEN : other;
-    if (__builtin_expect(outcome + cpu->pending > ELSEWHERE, 0)) {
-        settle_rare(cpu, pc, paddr);
+    const struct branch *branch = last;
+    unsigned int other = pc == branch->target ? TAKEN : ELSEWHERE;
+    unsigned int outcome = pc == branch->next ? NOT_TAKEN : other;
+    if (__builtin_expect(outcome + branch->pending > ELSEWHERE, 0)) {
+        settle_rare(pc, paddr);
     } else {
-        cpu->outcomes[outcome]++;
+        (&branch->block->not_taken)[outcome]++;
     }
-}
-
-static inline __attribute__((always_inline)) void forget_branch(struct cpu *cpu)
-{
-    cpu->next = 1;
-    cpu->target = 1;
-    cpu->outcomes = cpu->spare;
-    cpu->pending = PENDING_NONE;
 }
 
 static void on_block_single(unsigned int vcpu, void *data)
 {
     struct trace_block *block = data;
-    struct cpu *cpu = &cpus[vcpu];
-    settle_single(cpu, block->vaddr, block->paddr);
+    (void)vcpu;
+    settle_single(block->vaddr, block->paddr);
     block_counts(block)[0]++;
-    forget_branch(cpu);
-}
-
-static inline __attribute__((always_inline)) void begin_branch(struct cpu *cpu,
-                                                               const struct branch *branch)
-{
-    struct trace_block *block = branch->block;
-    settle_single(cpu, block->vaddr, block->paddr);
-    block_counts(block)[0]++;
-    cpu->next = block->vaddr + (uint64_t)block->insns * sizeof(uint32_t);
-    cpu->target = block->vaddr + (uint64_t)branch->distance;
-    cpu->outcomes = &block->not_taken;
-    cpu->block = block;
+    last = &none;
 }
 
 static void on_branch_single(unsigned int vcpu, void *data)
 {
-    struct cpu *cpu = &cpus[vcpu];
-    begin_branch(cpu, data);
-    cpu->pending = PENDING_PLAIN;
+    const struct branch *branch = data;
+    (void)vcpu;
+    settle_single(branch->block->vaddr, branch->block->paddr);
+    block_counts(branch->block)[0]++;
+    last = branch;
 }
 
 static void on_checked_single(unsigned int vcpu, void *data)
 {
-    struct cpu *cpu = &cpus[vcpu];
-    begin_branch(cpu, data);
-    struct trace_block *block = cpu->block;
-    cpu->complete = block_counts(block)[block->segments - 1] + (block->segments > 1 ? 1 : 0);
-    cpu->pending = PENDING_CHECKED;
+    const struct branch *branch = data;
+    struct trace_block *block = branch->block;
+    on_branch_single(vcpu, data);
+    complete_count = block_counts(block)[block->segments - 1] + (block->segments > 1 ? 1 : 0);
 }
 
 static void on_lost_single(unsigned int vcpu, void *data)
 {
-    struct cpu *cpu = &cpus[vcpu];
-    settle_single(cpu, (uint64_t)(uintptr_t)data, TRACE_UNKNOWN_ADDRESS);
-    forget_branch(cpu);
+    (void)vcpu;
+    settle_single((uint64_t)(uintptr_t)data, TRACE_UNKNOWN_ADDRESS);
+    last = &none;
 }
 
 /*
@@ -164,7 +150,7 @@ static inline void settle_multi(struct cpu *cpu, uint64_t pc, uint64_t paddr)
 {
     struct trace_block *block = cpu->block;
     if (block != NULL) {
-        uint64_t *counter = outcome_counter(block, cpu->complete != 0, pc, paddr);
+        uint64_t *counter = outcome_counter(block, cpu->complete, pc, paddr);
         cpu->block = NULL;
         if (counter != NULL) {
             add(counter);
@@ -192,7 +178,7 @@ static void on_segment_multi(unsigned int vcpu, void *data)
     const struct segment *segment = data;
     add(segment->count);
     if (segment->last) {
-        cpus[vcpu].complete = 1;
+        cpus[vcpu].complete = true;
     }
 }
 
@@ -205,7 +191,7 @@ void counting_segment(unsigned int vcpu, struct trace_block *block, uint32_t seg
 {
     add(&block_counts(block)[segment]);
     if (!single && segment == block->segments - 1) {
-        cpus[vcpu].complete = 1;
+        cpus[vcpu].complete = true;
     }
 }
 
@@ -226,7 +212,7 @@ static struct branch *new_branch(struct trace_block *block, int64_t distance)
     static struct branch *batch;
     static size_t left;
     if (left == 0) {
-        batch = malloc(BATCH * sizeof *batch);
+        batch = aligned_alloc(64, BATCH * sizeof *batch);
         left = batch == NULL ? 0 : BATCH;
     }
     if (left == 0) {
@@ -235,7 +221,12 @@ static struct branch *new_branch(struct trace_block *block, int64_t distance)
     }
     struct branch *branch = batch++;
     left--;
-    *branch = (struct branch){.block = block, .distance = distance};
+    *branch = (struct branch){
+        .next = block->vaddr + (uint64_t)block->insns * sizeof(uint32_t),
+        .target = block->vaddr + (uint64_t)distance,
+        .block = block,
+        .pending = misleading(block, distance) ? PENDING_CHECKED : PENDING_PLAIN,
+    };
     return branch;
 }
 
@@ -249,7 +240,7 @@ static void instrument_start(struct qemu_plugin_tb *tb, struct trace_block *bloc
         int64_t distance = (int64_t)(block->insns - 1) * (int64_t)sizeof(uint32_t) + offset;
         struct branch *branch = new_branch(block, distance);
         if (branch != NULL) {
-            callback = misleading(block, distance) ? on_checked_single : on_branch_single;
+            callback = branch->pending == PENDING_CHECKED ? on_checked_single : on_branch_single;
             data = branch;
         }
     } else if (conditional) {
