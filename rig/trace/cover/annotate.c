@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "a64_decode.h"
 #include "cover.h"
 #include "mapping.h"
 
@@ -44,6 +45,25 @@ static bool is_branch(struct printer *printer, size_t word)
     return printer->branch < branches->count && branches->items[printer->branch].word == word;
 }
 
+/* Name where a direct branch or call leads. */
+static void put_target(const struct image *image, uint32_t opcode, uint64_t address)
+{
+    int64_t offset = 0;
+    bool immediate = (opcode & 0x7c000000) == 0x14000000; /* b, bl: DDI 0487, C4.1 */
+    if (immediate) {
+        offset = a64_offset(opcode, 0, 26);
+    } else if (!a64_conditional_branch(opcode, &offset)) {
+        return;
+    }
+    uint64_t target = address + (uint64_t)offset;
+    const struct image_symbol *label = image_label(image, target);
+    if (label != NULL && label->low == target) {
+        printf(" <%s>", label->name);
+    } else if (label != NULL) {
+        printf(" <%s+0x%" PRIx64 ">", label->name, target - label->low);
+    }
+}
+
 static void put_code(const struct printer *printer, size_t word, uint64_t address)
 {
     uint32_t opcode = image_opcode(&printer->mapping->image, word);
@@ -52,8 +72,10 @@ static void put_code(const struct printer *printer, size_t word, uint64_t addres
     const uint8_t *at = bytes;
     size_t left = sizeof(bytes);
     bool data = (printer->mapping->image.flags[word] & WORD_DATA) != 0;
-    if (!data && cs_disasm_iter(printer->handle, &at, &left, &address, printer->insn)) {
+    uint64_t next = address;
+    if (!data && cs_disasm_iter(printer->handle, &at, &left, &next, printer->insn)) {
         printf("%s %s", printer->insn->mnemonic, printer->insn->op_str);
+        put_target(&printer->mapping->image, opcode, address);
     } else {
         printf(".word 0x%08" PRIx32, opcode);
     }

@@ -174,6 +174,8 @@ void counts_add(struct counts *counts, const struct image *image, const struct t
                 const struct count_rules *rules)
 {
     struct folding folding = {.counts = counts, .image = image, .trace = trace, .rules = rules};
+    folding.room = 64; /* of most blocks; find_words gets more */
+    folding.words = memory_get(folding.room, sizeof(folding.words[0]));
     for (size_t i = 0; i < trace->block_count; i++) {
         const struct trace_block_view *block = &trace->blocks[i];
         bool own = find_words(&folding, block);

@@ -40,13 +40,11 @@ static char *reason_of(const char *text)
     return reason;
 }
 
-static void exclude(struct markers *markers, uint32_t first, uint32_t last, bool branches_only,
-                    char *reason)
+static void exclude(struct markers *markers, const struct exclusion *exclusion)
 {
     markers->items =
         memory_grow(markers->items, markers->count, &markers->room, sizeof(markers->items[0]));
-    markers->items[markers->count++] = (struct exclusion){
-        .first = first, .last = last, .branches_only = branches_only, .reason = reason};
+    markers->items[markers->count++] = *exclusion;
 }
 
 /* A START that waits for its STOP. */
@@ -85,7 +83,11 @@ static void take_stop(struct markers *markers, struct open_range *open, uint32_t
     if (open->first == 0) {
         find_fault(markers, line, "an exclusion stops that did not start");
     } else if (open->reason != NULL) {
-        exclude(markers, open->first, line, branches_only, open->reason);
+        const struct exclusion exclusion = {.first = open->first,
+                                            .last = line,
+                                            .branches_only = branches_only,
+                                            .reason = open->reason};
+        exclude(markers, &exclusion);
     }
     *open = (struct open_range){0};
 }
@@ -103,7 +105,9 @@ static void take_line(struct markers *markers, struct open_range open[2], uint32
             if (reason == NULL) {
                 find_fault(markers, line, "an exclusion without a reason");
             } else {
-                exclude(markers, line, line, branches_only, reason);
+                const struct exclusion exclusion = {
+                    .first = line, .last = line, .branches_only = branches_only, .reason = reason};
+                exclude(markers, &exclusion);
             }
         } else if (word(kind, "START", &rest)) {
             take_start(markers, &open[branches_only], line, rest);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """rig-trace cover and annotate end to end, on a small guest and traces made for the test.
 
-    test_cover.py RIG_TRACE [-v]
+    test_rig_trace.py RIG_TRACE [-v]
 """
 
 from __future__ import annotations
