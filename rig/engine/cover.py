@@ -220,6 +220,10 @@ def cover(args: argparse.Namespace, report: TextReport) -> int:
         host = None
         if host_info is not None:
             host = lcov_info.relative_to(lcov_info.read(host_info), root, mapping.keep)
+            gone = [name for name in host if not (root / name).is_file()]
+            for name in gone:  # what an old build directory still has of it is no source any more
+                del host[name]
+                notes.append(f"{name}: in {host_info}, but there is no such source; not counted")
         coverage = Coverage(mapped.images, lcov_info.merge(mapped.records), host, notes)
         _show(coverage, suite, traced, report, time.monotonic() - started)
         code = _judge(coverage, wanted, audit, root, report, mapped.findings)

@@ -3,7 +3,7 @@
 An entry names its code by function and by the text of the source line, never by number, so edits
 elsewhere in the file do not break it:
 
-    - file: kernel/mm/pmm.c
+    - file: kernel/mm/pmm.c       # or a pattern such as kernel/*
       function: pmm_init          # missing: code outside of functions
       line: "return STATUS_FULL;"   # the line's text, a part of it; missing: the whole function
       what: [line, branch]        # line, branch, function, host-branch
@@ -15,6 +15,7 @@ An entry that covers nothing that is missing is stale, and an error: the reason 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Entry:
     def matches(self, missing: Missing, source: str) -> bool:
         """Does the entry speak of this?"""
         return (
-            missing.file == self.file
+            fnmatchcase(missing.file, self.file)
             and missing.kind in self.kinds
             and (not self.function or missing.function == self.function)
             and self.line in source

@@ -155,11 +155,10 @@ def oddities(coverage: Coverage, line: Line) -> None:
         line(f"branches with unknown outcome: {unknown} executions, credited to neither side")
     if line0:
         line(f"branches without a line: {line0}")
-    excluded = _excluded(coverage)
-    if excluded:
-        line(f"left out: {sum(n for _, n in excluded.items())} branch directions")
-    for (reason, function), number in sorted(excluded.items()):
-        line(f"  {number} in {function}: {reason}")
+    for reason, places in sorted(_excluded(coverage).items()):
+        functions = sorted({function for function, _key in places})
+        some = ", ".join(functions[:_PAGES]) + (" …" if len(functions) > _PAGES else "")
+        line(f"left out: {len(places)} branch directions ({some}): {reason}")
     for note in coverage.notes:
         line(f"note: {note}")
 
@@ -168,17 +167,14 @@ def _hex(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:#x}"
 
 
-def _excluded(coverage: Coverage) -> Counter[tuple[str, str]]:
-    """How many different branch directions each reason leaves out, by function."""
-    seen: set[tuple[Any, ...]] = set()
-    counts: Counter[tuple[str, str]] = Counter()
+def _excluded(coverage: Coverage) -> dict[str, set[tuple[str, str]]]:
+    """The different branch directions that each reason leaves out, with their function."""
+    found: dict[str, set[tuple[str, str]]] = {}
     for image in coverage.images:
         for entry in image.report["branches"]["excluded"]:
-            key = tuple(str(entry[k]) for k in ("file", "line", "function", "direction", "reason"))
-            if key not in seen:
-                seen.add(key)
-                counts[(entry["reason"], entry["function"])] += 1
-    return counts
+            key = ":".join(str(entry[k]) for k in ("file", "line", "function", "direction"))
+            found.setdefault(entry["reason"], set()).add((entry["function"], key))
+    return found
 
 
 def reasons(audit: Audit, line: Line) -> None:

@@ -84,6 +84,7 @@ static __attribute__((unused)) void unmap_console(void)
 #define LOSES_CONSOLE         11
 #define LOSES_EMERGENCY_STACK 12
 #define LOOPS_IN_BACKTRACE    13
+#define ENTERS_GUARD          14
 
 void mistake(void *argument)
 {
@@ -103,6 +104,8 @@ void mistake(void *argument)
 #elif MISTAKE == FILLS_STACK
     fault_with_stack(stack_pointer() / KERNEL_STACK_SLOT_SIZE * KERNEL_STACK_SLOT_SIZE +
                      KERNEL_STACK_GUARD_SIZE + 512U);
+#elif MISTAKE == ENTERS_GUARD
+    fault_with_stack(stack_pointer() / KERNEL_STACK_SLOT_SIZE * KERNEL_STACK_SLOT_SIZE + 512U);
 #elif MISTAKE == FAULTS_ON_SP_EL0
     __asm__ volatile("msr spsel, #0\n\tldr x0, [%0]" : : "r"(UNMAPPED) : "x0", "memory");
 #elif MISTAKE == CALLS_HYPERVISOR

@@ -52,7 +52,7 @@ block()
   set(checked "")
   foreach(mistake panics asserts reads-unmapped overruns-stack misaligns-stack loses-stack fills-stack
                   faults-on-sp-el0 returns calls-hypervisor loses-console loses-emergency-stack
-                  loops-in-backtrace)
+                  loops-in-backtrace enters-guard)
     string(TOUPPER ${mistake} word)
     string(REPLACE "-" "_" word ${word})
     tyrne_image(kernel-${mistake} ${mistake}.elf ${GUEST}/kernel_mistakes.c PROGRAMS hello
@@ -60,9 +60,16 @@ block()
     set(checked UNCHECKED)
   endforeach()
 
-  # A loader that leaves the MMU on: it maps memory to itself and jumps to the kernel.
-  add_executable(mmu-on ${GUEST}/mmu_on.S)
-  target_link_libraries(mmu-on PRIVATE tyrne_compiler tyrne_sysregs)
-  target_link_options(mmu-on PRIVATE -nostdlib -static -Wl,-Ttext=0x47000000 -Wl,-e,_start -Wl,--build-id=none)
-  set_target_properties(mmu-on PROPERTIES OUTPUT_NAME mmu-on.loader)
+  # The interfaces with what they refuse.
+  tyrne_image(kernel-edges edges.elf ${GUEST}/kernel_edges.c PROGRAMS hello)
+
+  # What enters the kernel as no loader should: with the MMU on, or under a hypervisor without PSCI.
+  foreach(loader mmu-on no-psci)
+    string(REPLACE "-" "_" source ${loader})
+    add_executable(${loader} ${GUEST}/${source}.S)
+    target_link_libraries(${loader} PRIVATE tyrne_compiler tyrne_sysregs)
+    target_link_options(${loader} PRIVATE
+      -nostdlib -static -Wl,-Ttext=0x47000000 -Wl,-e,_start -Wl,--build-id=none)
+    set_target_properties(${loader} PROPERTIES OUTPUT_NAME ${loader}.loader)
+  endforeach()
 endblock()

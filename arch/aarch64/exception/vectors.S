@@ -54,21 +54,21 @@
     .balign 2048
 FUNCTION(vectors)
     vector  0                           /* current EL with SP_EL0: never used by the kernel */
-    vector  1
-    vector  2
-    vector  3
+    vector  1                           /* LCOV_EXCL_BR_LINE: SP_EL0 is never selected */
+    vector  2                           /* LCOV_EXCL_BR_LINE: SP_EL0 is never selected */
+    vector  3                           /* LCOV_EXCL_BR_LINE: SP_EL0 is never selected */
     vector  4                           /* current EL with SP_ELx */
     vector  VECTOR_IRQ_SAME_EL, vector_irq
-    vector  6
-    vector  7
+    vector  6                           /* LCOV_EXCL_BR_LINE: nothing signals FIQ */
+    vector  7                           /* LCOV_EXCL_BR_LINE: nothing signals SError */
     vector  VECTOR_SYNC_LOWER_EL, vector_lower_sync /* lower EL, AArch64 */
-    vector  9, vector_irq
-    vector  10
-    vector  11
-    vector  12                          /* lower EL, AArch32 */
-    vector  13
-    vector  14
-    vector  15
+    vector  9, vector_irq               /* LCOV_EXCL_BR_LINE: EL0 runs with IRQ masked */
+    vector  10                          /* LCOV_EXCL_BR_LINE: nothing signals FIQ */
+    vector  11                          /* LCOV_EXCL_BR_LINE: nothing signals SError */
+    vector  12                          /* lower EL, AArch32. LCOV_EXCL_BR_LINE: EL0 is AArch64 */
+    vector  13                          /* LCOV_EXCL_BR_LINE: EL0 is AArch64 */
+    vector  14                          /* LCOV_EXCL_BR_LINE: EL0 is AArch64 */
+    vector  15                          /* LCOV_EXCL_BR_LINE: EL0 is AArch64 */
     .balign 128
 END_FUNCTION(vectors)
 
