@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,7 +121,16 @@ class Cover(unittest.TestCase):
     ) -> tuple[dict[str, Any], list[str], str]:
         """The JSON report, the tracefile's lines, standard error."""
         info, report = self.dir / "out.info", self.dir / "out.json"
-        words = ["cover", "--elf", guest.path, "--info", info, "--json", report, *args]
+        words: list[str | Path] = [
+            "cover",
+            "--elf",
+            guest.path,
+            "--info",
+            info,
+            "--json",
+            report,
+            *args,
+        ]
         done = self.run_tool(*words, code=code)
         text = info.read_text("utf-8") if info.exists() else ""
         return json.loads(report.read_text("utf-8")), text.splitlines(), done.stderr
@@ -171,6 +182,47 @@ class Mapping(Cover):
             self.assertNotIn(f"DA:{line_of('discarded')},1", info)
             self.assertIn("FNDA:1,check", info)
             self.assertEqual(report["functions"]["found"], 4)
+
+    def test_the_code_at_0_is_told_from_other_units_discards(self) -> None:
+        other = self.dir / "other.c"
+        other.write_text(
+            "volatile int t;\nvoid lost(void);\nvoid lost(void)\n{\n    t = 1;\n    t = 2;\n}\n"
+        )
+        guest = self.guest(str(other), base=0)
+        _, info, _ = self.cover(guest, self.trace(guest.whole("panic")))
+        self.assertNotIn("lost", "".join(info))
+        self.assertFalse([x for x in info if x.startswith("SF:") and "other.c" in x])
+        self.assertIn("FNDA:1,panic", info)
+
+    def test_literal_pools_are_no_code(self) -> None:
+        source = self.dir / "pool.S"
+        source.write_text(
+            ".text\n.global _start\n.type _start, %function\n_start:\n"
+            "nop\nb 1f\n.word 0x54000040\n1: b 1b\n.size _start, . - _start\n"
+        )
+        guest = self.guest(source=source)
+        start = guest.symbols["_start"][0]
+        report, info, _ = self.cover(guest, self.trace(guest.block(start, start + 8)))
+        self.assertEqual(report["instructions"]["found"], 3)
+        self.assertEqual(report["branches"]["found"], 0)
+        self.assertNotIn("DA:7,0", info)
+        words: list[str | Path] = ["annotate", "--elf", guest.path, self.dir / "t"]
+        self.assertIn(".word 0x54000040", self.run_tool(*words, code=0).stdout)
+
+    def test_bodies_of_one_function_add_up(self) -> None:
+        source = self.dir / "twice.c"
+        source.write_text(
+            "volatile int s; void a(void); void b(void); void _start(void);\n"
+            "static inline __attribute__((always_inline)) void body(void) { s = 1; }\n"
+            "__attribute__((noinline)) void a(void) { body(); }\n"
+            "__attribute__((noinline)) void b(void) { body(); s = 2; }\n"
+            "void _start(void) { a(); b(); for (;;) { } }\n"
+        )
+        guest = self.guest(source=source)
+        trace = self.trace(guest.whole("a", 3), guest.whole("b", 40))
+        _, info, _ = self.cover(guest, trace)
+        self.assertIn("FNDA:43,body", info)
+        self.assertEqual(sum(x.startswith("FN:") and x.endswith(",body") for x in info), 1)
 
     def test_both_directions_and_unknown(self) -> None:
         guest = self.guest()
@@ -344,7 +396,8 @@ class Refusals(Cover):
 
     def test_nothing_executed_is_3_and_writes_nothing(self) -> None:
         guest = self.guest()
-        for chunks in ([], [Block(0x1000, [1], [5])], [guest.whole("check", 0)]):
+        cases: list[list[Block]] = [[], [Block(0x1000, [1], [5])], [guest.whole("check", 0)]]
+        for chunks in cases:
             out = self.dir / "n.info"
             trace = self.trace(*chunks)
             done = self.run_tool("cover", "--elf", guest.path, "--info", out, trace, code=3)
@@ -381,7 +434,7 @@ class Refusals(Cover):
         self.assertIn("AArch64", self.run_tool("cover", "--elf", "/bin/true", trace, code=2).stderr)
 
     def test_wrong_usage_is_2(self) -> None:
-        for words, text in (
+        cases: tuple[tuple[list[str], str], ...] = (
             (["cover"], "no image"),
             (["cover", "--elf", "x"], "no trace"),
             (["cover", "--elf", "x", "--alias", "1:2", "t"], "START:SIZE:BY"),
@@ -390,7 +443,8 @@ class Refusals(Cover):
             (["cover", "--elf", "x", "--map", "a", "t"], "FROM=TO"),
             (["cover", "--asm", "t"], "wrong option"),
             (["annotate", "--elf", "x"], "no trace"),
-        ):
+        )
+        for words, text in cases:
             self.assertIn(text, self.run_tool(*words, code=2).stderr)
         for command in ("cover", "annotate"):
             self.assertIn("--alias", self.run_tool(command, "--help", code=0).stdout)
@@ -405,6 +459,30 @@ class Refusals(Cover):
         self.run_tool("cover", "--elf", guest.path, "--info", "/dev/full", trace, code=2)
         self.run_tool("cover", "--elf", guest.path, "--info", where / "x.info", trace, code=0)
         self.assertEqual([path.name for path in where.iterdir()], ["x.info"])
+        (where / "x.info").unlink()
+
+        def no_room() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        command: list[str | Path] = [
+            RIG_TRACE,
+            "cover",
+            "--elf",
+            guest.path,
+            "--info",
+            where / "x.info",
+            trace,
+        ]
+        done = subprocess.run(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            preexec_fn=no_room,  # pylint: disable=subprocess-popen-preexec-fn
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(list(where.iterdir()), [])
 
 
 class Annotate(Cover):
@@ -414,7 +492,7 @@ class Annotate(Cover):
         guest = self.guest()
         at = guest.branches("check")[0]
         chunks = [guest.block(guest.symbols["check"][0], at, 7), guest.run_branch(at, 5, 2)]
-        words = [
+        words: list[str | Path] = [
             "annotate",
             "--asm",
             "--elf",
@@ -437,7 +515,7 @@ class Annotate(Cover):
     def test_a_function_that_is_not_there_is_2(self) -> None:
         guest = self.guest()
         trace = self.trace(guest.whole("check"))
-        words = ["annotate", "--elf", guest.path, "--function", "nope", trace]
+        words: list[str | Path] = ["annotate", "--elf", guest.path, "--function", "nope", trace]
         self.assertIn("nope", self.run_tool(*words, code=2).stderr)
 
 
