@@ -142,6 +142,21 @@ static void link_symbols(struct image *image)
     }
 }
 
+/* Whether the symbol is of a section that is loaded: values in debug sections, whose mapping
+ * symbols clang writes, too, are offsets from 0 and no addresses. */
+static bool loaded_symbol(const struct image *image, const GElf_Sym *symbol)
+{
+    GElf_Shdr header;
+    if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS) {
+        return false;
+    }
+    if (symbol->st_shndx >= SHN_LORESERVE) {
+        return true; /* SHN_XINDEX: the number is elsewhere */
+    }
+    return gelf_getshdr(elf_getscn(image->elf, symbol->st_shndx), &header) != NULL &&
+           (header.sh_flags & SHF_ALLOC) != 0;
+}
+
 static void read_symbols(struct image *image)
 {
     GElf_Shdr header;
@@ -155,8 +170,8 @@ static void read_symbols(struct image *image)
     for (size_t i = 1; i < count && i < INT32_MAX; i++) {
         GElf_Sym symbol;
         size_t word;
-        if (gelf_getsym(data, (int)i, &symbol) == NULL || symbol.st_shndx == SHN_UNDEF ||
-            symbol.st_shndx == SHN_ABS || !image_word(image, symbol.st_value, &word)) {
+        if (gelf_getsym(data, (int)i, &symbol) == NULL || !loaded_symbol(image, &symbol) ||
+            !image_word(image, symbol.st_value, &word)) {
             continue;
         }
         const char *name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
