@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -55,23 +55,19 @@ class Kind:
     alias: str | None = None
 
 
-KINDS = {
-    "low": Kind(
-        "low.lds",
-        (
-            "start.S",
-            "vectors.S",
-            "cases.c",
-            "assembly.S",
-            "optimised.c",
-            "unused.c",
-            "algorithm.c",
-            "rows.c",
-        ),
-        headers=("inlined.h",),
-        loose=("optimised.c",),
-        not_compared=("algorithm.c",),
+LOW = Kind(
+    "low.lds",
+    (
+        *("start.S", "vectors.S", "cases.c", "assembly.S"),
+        *("optimised.c", "unused.c", "algorithm.c", "rows.c"),
     ),
+    headers=("inlined.h",),
+    loose=("optimised.c",),
+    not_compared=("algorithm.c",),
+)
+KINDS = {
+    "low": LOW,
+    "zero": replace(LOW, script="zero.lds", alias="0x40080000:0x100000:0xffffffffbff80000"),
     "high": Kind(
         "high.lds",
         ("high.S", "vectors.S", "both.c"),
@@ -140,11 +136,13 @@ def instructions(elf: Path) -> int:
     functions: set[int] = set()
     marks: dict[int, bool] = {}
     with elf.open("rb") as stream:
-        for symbol in ELFFile(stream).get_section_by_name(".symtab").iter_symbols():
+        elf_file = ELFFile(stream)
+        text = elf_file.get_section_index(".text"), elf_file.get_section_index(".edge")
+        for symbol in elf_file.get_section_by_name(".symtab").iter_symbols():
             start, size = symbol["st_value"], symbol["st_size"]
             if symbol["st_info"]["type"] == "STT_FUNC":
                 functions.update(range(start, start + size, 4))
-            elif symbol.name[:2] in ("$x", "$d"):
+            elif symbol["st_shndx"] in text and symbol.name[:2] in ("$x", "$d"):
                 marks[start] = symbol.name[:2] == "$x"
     is_code, count = True, 0
     for address in sorted(functions | marks.keys()):

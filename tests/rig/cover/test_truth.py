@@ -37,6 +37,10 @@ class Truth(CoverCase):
         """Every shape of code, run at its link address."""
         self.check("low")
 
+    def test_linked_at_zero(self) -> None:
+        """The same in an image linked at 0, where the linker left the rows of what it dropped."""
+        self.check("zero")
+
     def test_second_processor_off(self) -> None:
         """A processor that nobody starts changes nothing."""
         self.check("low", guests.Run(cpus=2))

@@ -60,7 +60,8 @@ class Executed:
 
 def branch_target(address: int, opcode: int) -> int | None:
     """Where a conditional branch leads (DDI 0487, "Branches"); None for another instruction."""
-    if opcode & 0xFF000000 == 0x54000000 or opcode & 0x7E000000 == 0x34000000:
+    conditional = opcode & 0xFF000000 == 0x54000000 and opcode & 0xF < 0xE  # not AL, NV
+    if conditional or opcode & 0x7E000000 == 0x34000000:
         bits, offset = 19, opcode >> 5 & 0x7FFFF  # B.cond, BC.cond; CBZ, CBNZ
     elif opcode & 0x7E000000 == 0x36000000:
         bits, offset = 14, opcode >> 5 & 0x3FFF  # TBZ, TBNZ
