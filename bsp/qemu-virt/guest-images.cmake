@@ -1,7 +1,8 @@
 # The guest images of the top-level build: nested builds of this board, one for each compiler.
 # Results: <build>/tyrne.elf (gcc) and <build>/tyrne-clang.elf (clang); and by gcc, for tests,
 # tyrne-timer.elf (a task that the timer's interrupt wakes), tyrne-bench.elf, tyrne-user-bench.elf,
-# tyrne-fuzz.elf, and user-images/ (programs that do what they may not, a server with its clients).
+# tyrne-fuzz.elf, user-images/ (programs that do what they may not, a server with its clients), and
+# kernel-images/ (kernels that make a mistake, or are called with what they refuse).
 include(ExternalProject)
 
 # tyrne_guest_image(NAME COMPILER [cmake arguments...])

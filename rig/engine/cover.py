@@ -21,6 +21,7 @@ from .cover_run import Operands, Say, Traced, run_suite
 from .cover_suite import Run, Suite, load, suite_path
 from .errors import CannotJudge, Exit, UsageError
 from .image import Alias
+from .lcov_info import Records
 from .paths import ROOT, RULES, need_compiled, pack_path
 from .plugin import choose
 from .process import PACKAGES, find_tool
@@ -149,7 +150,7 @@ def _progress(report: TextReport) -> Say:
 
     def say(text: str) -> None:
         if live:
-            report.out.write(f"\r\x1b[K  {text}")
+            report.out.write(f"\r\x1b[K{text}")
             report.out.flush()
 
     return say
@@ -195,15 +196,29 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
     return cover(args, report)
 
 
+def _audit(args: argparse.Namespace, suite: Suite) -> cover_audit.Audit | None:
+    """The list of reasons to hold the result against."""
+    path = Path(args.audit) if args.audit else suite.audit
+    return None if path is None or args.no_audit else cover_audit.load(path)
+
+
+def _host(info: Path | None, root: Path, keep: list[str], notes: list[str]) -> Records | None:
+    """The host tests' records of the sources that are there."""
+    if info is None:
+        return None
+    host = lcov_info.relative_to(lcov_info.read(info), root, keep)
+    for name in [name for name in host if not (root / name).is_file()]:
+        del host[name]  # an old build directory still has it
+        notes.append(f"{name}: in {info}, but there is no such source; not counted")
+    return host
+
+
 def cover(args: argparse.Namespace, report: TextReport) -> int:
     """Run, map, merge, report, judge."""
     wanted = cover_report.thresholds(args.fail_under)
     suite = _suite(args)
     mapping = _mapping(args, suite)
-    audit_path = Path(args.audit) if args.audit else suite.audit
-    if args.no_audit:
-        audit_path = None
-    audit = cover_audit.load(audit_path) if audit_path else None
+    audit = _audit(args, suite)
     host_info = Path(args.host_info) if args.host_info else None
     if host_info is not None and not host_info.is_file():
         raise UsageError(f"{host_info}: no such tracefile (--host-info)")
@@ -216,14 +231,8 @@ def cover(args: argparse.Namespace, report: TextReport) -> int:
         traced, notes = _trace(suite, out / "runs", report)
         root = Path(mapping.source_prefix).resolve() if mapping.source_prefix else Path("/")
         mapped = map_all(traced, mapping, out / "images", root, _progress(report))
-        report.line()
-        host = None
-        if host_info is not None:
-            host = lcov_info.relative_to(lcov_info.read(host_info), root, mapping.keep)
-            gone = [name for name in host if not (root / name).is_file()]
-            for name in gone:  # what an old build directory still has of it is no source any more
-                del host[name]
-                notes.append(f"{name}: in {host_info}, but there is no such source; not counted")
+        _progress(report)("")
+        host = _host(host_info, root, mapping.keep, notes)
         coverage = Coverage(mapped.images, lcov_info.merge(mapped.records), host, notes)
         _show(coverage, suite, traced, report, time.monotonic() - started)
         code = _judge(coverage, wanted, audit, root, report, mapped.findings)

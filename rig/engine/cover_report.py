@@ -158,7 +158,7 @@ def oddities(coverage: Coverage, line: Line) -> None:
     for reason, places in sorted(_excluded(coverage).items()):
         functions = sorted({function for function, _key in places})
         some = ", ".join(functions[:_PAGES]) + (" …" if len(functions) > _PAGES else "")
-        line(f"left out: {len(places)} branch directions ({some}): {reason}")
+        line(f"left out: {sum(places.values())} branch directions ({some}): {reason}")
     for note in coverage.notes:
         line(f"note: {note}")
 
@@ -167,13 +167,17 @@ def _hex(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:#x}"
 
 
-def _excluded(coverage: Coverage) -> dict[str, set[tuple[str, str]]]:
-    """The different branch directions that each reason leaves out, with their function."""
-    found: dict[str, set[tuple[str, str]]] = {}
+def _excluded(coverage: Coverage) -> dict[str, Counter[tuple[str, str]]]:
+    """The branch directions that each reason leaves out, with their function. Images share most of
+    them; one place may have several (macros), so the image with the most counts."""
+    found: dict[str, Counter[tuple[str, str]]] = {}
     for image in coverage.images:
+        here: dict[str, Counter[tuple[str, str]]] = {}
         for entry in image.report["branches"]["excluded"]:
             key = ":".join(str(entry[k]) for k in ("file", "line", "function", "direction"))
-            found.setdefault(entry["reason"], set()).add((entry["function"], key))
+            here.setdefault(entry["reason"], Counter())[(entry["function"], key)] += 1
+        for reason, counts in here.items():
+            found[reason] = found.get(reason, Counter()) | counts
     return found
 
 

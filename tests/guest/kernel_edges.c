@@ -24,7 +24,7 @@ void dcache_invalidate_poc(uint64_t start, uint64_t end);
 
 static struct pmm pmm;
 static struct address_space_arena spaces;
-static struct core core;
+static struct core own;
 static struct cap_space copy;
 static unsigned char line[256] __attribute__((aligned(64)));
 
@@ -322,37 +322,37 @@ static void messages(unsigned task)
     unsigned receiver;
     uint64_t bits;
 
-    held(ipc_endpoint_create(&core.ipc, &end));
-    held(ipc_notification_create(&core.ipc, &bell));
+    held(ipc_endpoint_create(&own.ipc, &end));
+    held(ipc_notification_create(&own.ipc, &bell));
     for (unsigned way = 0; way < WAYS + 1U; way++) {
         cap.kind = CAP_KIND_ENDPOINT;
         cap.object = way < WAYS ? wrong(end, way) : end;
-        held(cap_insert_root(&core.caps, task, cap, &handle));
+        held(cap_insert_root(&own.caps, task, cap, &handle));
         if (way < WAYS) {
-            refused(ipc_send(&core.ipc, task, handle, &message, NULL_CAP_HANDLE, &sent));
-            refused(ipc_recv(&core.ipc, task, handle, true, &got, &received));
-            refused(ipc_endpoint_destroy(&core.ipc, cap.object, &receiver));
-            refused(task_destroy_endpoint(&core, cap.object));
-            refused(ipc_notification_destroy(&core.ipc, wrong(bell, way)));
+            refused(ipc_send(&own.ipc, task, handle, &message, NULL_CAP_HANDLE, &sent));
+            refused(ipc_recv(&own.ipc, task, handle, true, &got, &received));
+            refused(ipc_endpoint_destroy(&own.ipc, cap.object, &receiver));
+            refused(task_destroy_endpoint(&own, cap.object));
+            refused(ipc_notification_destroy(&own.ipc, wrong(bell, way)));
         } else {
-            refused(ipc_recv(&core.ipc, task, handle, false, &got, &received));
+            refused(ipc_recv(&own.ipc, task, handle, false, &got, &received));
         }
-        refused(ipc_notify(&core.ipc, task, handle, 1));
+        refused(ipc_notify(&own.ipc, task, handle, 1));
         cap.kind = CAP_KIND_NOTIFICATION;
         cap.object = way < WAYS ? wrong(bell, way) : bell;
-        held(cap_insert_root(&core.caps, task, cap, &handle));
+        held(cap_insert_root(&own.caps, task, cap, &handle));
         if (way < WAYS) {
-            refused(ipc_notify(&core.ipc, task, handle, 1));
-            refused(ipc_poll_notification(&core.ipc, task, handle, &bits));
+            refused(ipc_notify(&own.ipc, task, handle, 1));
+            refused(ipc_poll_notification(&own.ipc, task, handle, &bits));
         } else {
-            held(ipc_notify(&core.ipc, task, handle, 1));
-            held(ipc_poll_notification(&core.ipc, task, handle, &bits));
+            held(ipc_notify(&own.ipc, task, handle, 1));
+            held(ipc_poll_notification(&own.ipc, task, handle, &bits));
         }
-        cap_table_clear(&core.caps, task);
+        cap_table_clear(&own.caps, task);
     }
-    while (ipc_notification_create(&core.ipc, &ref) == STATUS_OK) {
+    while (ipc_notification_create(&own.ipc, &ref) == STATUS_OK) {
     }
-    while (ipc_endpoint_create(&core.ipc, &ref) == STATUS_OK) {
+    while (ipc_endpoint_create(&own.ipc, &ref) == STATUS_OK) {
     }
 }
 
@@ -361,28 +361,28 @@ static void tasks(void)
     struct object_ref task;
     struct object_ref other;
 
-    sched_init(&core.sched, NULL);
-    held(sched_create(&core.sched, never_runs, NULL, &task));
+    sched_init(&own.sched, NULL);
+    held(sched_create(&own.sched, never_runs, NULL, &task));
     for (unsigned way = 0; way < WAYS; way++) {
-        refused(sched_start(&core.sched, wrong(task, way)));
-        refused(sched_set_idle(&core.sched, wrong(task, way)));
-        refused(sched_remove(&core.sched, wrong(task, way)));
-        refused(task_destroy(&core, wrong(task, way)));
+        refused(sched_start(&own.sched, wrong(task, way)));
+        refused(sched_set_idle(&own.sched, wrong(task, way)));
+        refused(sched_remove(&own.sched, wrong(task, way)));
+        refused(task_destroy(&own, wrong(task, way)));
     }
-    KASSERT(!sched_can_block(&core.sched));
-    KASSERT(sched_task_count(&core.sched) == 1);
-    held(sched_set_idle(&core.sched, task));
-    refused(sched_start(&core.sched, task));
-    refused(sched_remove(&core.sched, task));
-    held(sched_create(&core.sched, never_runs, NULL, &other));
-    refused(sched_set_idle(&core.sched, other));
-    held(sched_start(&core.sched, other));
-    refused(sched_start(&core.sched, other));
-    KASSERT(!sched_waits_on(&core.sched, MAX_TASKS, 0));
-    KASSERT(!sched_waits_on(&core.sched, other.index, 0));
-    held(sched_remove(&core.sched, other));
-    core.sched.arena.generation[other.index] = UINT32_MAX - 1U;
-    while (sched_create(&core.sched, never_runs, NULL, &other) == STATUS_OK) {
+    KASSERT(!sched_can_block(&own.sched));
+    KASSERT(sched_task_count(&own.sched) == 1);
+    held(sched_set_idle(&own.sched, task));
+    refused(sched_start(&own.sched, task));
+    refused(sched_remove(&own.sched, task));
+    held(sched_create(&own.sched, never_runs, NULL, &other));
+    refused(sched_set_idle(&own.sched, other));
+    held(sched_start(&own.sched, other));
+    refused(sched_start(&own.sched, other));
+    KASSERT(!sched_waits_on(&own.sched, MAX_TASKS, 0));
+    KASSERT(!sched_waits_on(&own.sched, other.index, 0));
+    held(sched_remove(&own.sched, other));
+    own.sched.arena.generation[other.index] = UINT32_MAX - 1U;
+    while (sched_create(&own.sched, never_runs, NULL, &other) == STATUS_OK) {
     }
     messages(task.index);
 }
@@ -402,35 +402,34 @@ static void loader(paddr_t pa)
     struct flush_token token;
     cap_handle_t handle;
 
-    core.spaces = &spaces;
+    own.spaces = &spaces;
     address_space_arena_init(&spaces, &kernel_pmm);
     held(address_space_create(&spaces, &space));
-    refused(user_load(&core, 0, NULL_CAP_HANDLE, good, PAGE_SIZE, &ref, &layout));
+    refused(user_load(&own, 0, NULL_CAP_HANDLE, good, PAGE_SIZE, &ref, &layout));
     for (unsigned way = 0; way < WAYS; way++) {
         cap.object = wrong(space, way);
-        held(cap_insert_root(&core.caps, 0, cap, &handle));
-        refused(user_load(&core, 0, handle, good, PAGE_SIZE, &ref, &layout));
-        refused(
-            user_task_create(&core, 0, handle, good, PAGE_SIZE, &ref)); /* and no task is left */
+        held(cap_insert_root(&own.caps, 0, cap, &handle));
+        refused(user_load(&own, 0, handle, good, PAGE_SIZE, &ref, &layout));
+        refused(user_task_create(&own, 0, handle, good, PAGE_SIZE, &ref)); /* and no task is left */
     }
     cap.kind = CAP_KIND_ENDPOINT;
-    held(cap_insert_root(&core.caps, 0, cap, &handle));
-    refused(user_load(&core, 0, handle, good, PAGE_SIZE, &ref, &layout));
+    held(cap_insert_root(&own.caps, 0, cap, &handle));
+    refused(user_load(&own, 0, handle, good, PAGE_SIZE, &ref, &layout));
     cap.kind = CAP_KIND_ADDRESS_SPACE;
     cap.object = space;
-    held(cap_insert_root(&core.caps, 0, cap, &handle));
-    refused(user_load(&core, 0, handle, (struct user_image){image, 0}, PAGE_SIZE, &ref, &layout));
-    refused(user_load(&core, 0, handle, good, 0, &ref, &layout));
-    refused(user_load(&core, 0, handle, good, 1, &ref, &layout));
+    held(cap_insert_root(&own.caps, 0, cap, &handle));
+    refused(user_load(&own, 0, handle, (struct user_image){image, 0}, PAGE_SIZE, &ref, &layout));
+    refused(user_load(&own, 0, handle, good, 0, &ref, &layout));
+    refused(user_load(&own, 0, handle, good, 1, &ref, &layout));
     refused(
-        user_load(&core, 0, handle, (struct user_image){image + 1, 1}, PAGE_SIZE, &ref, &layout));
-    refused(user_load(&core, 0, handle, good, USER_VA_END, &ref, &layout));
-    refused(user_load(&core, 0, handle, good, USER_VA_END - PAGE_SIZE, &ref, &layout));
-    refused(user_load(&core, 0, handle, good, 1UL << 32, &ref, &layout));
-    refused(user_load(&core, 0, handle, (struct user_image){image, USER_VA_END}, PAGE_SIZE, &ref,
+        user_load(&own, 0, handle, (struct user_image){image + 1, 1}, PAGE_SIZE, &ref, &layout));
+    refused(user_load(&own, 0, handle, good, USER_VA_END, &ref, &layout));
+    refused(user_load(&own, 0, handle, good, USER_VA_END - PAGE_SIZE, &ref, &layout));
+    refused(user_load(&own, 0, handle, good, 1UL << 32, &ref, &layout));
+    refused(user_load(&own, 0, handle, (struct user_image){image, USER_VA_END}, PAGE_SIZE, &ref,
                       &layout));
     refused(user_load(
-        &core, 0, handle,
+        &own, 0, handle,
         (struct user_image){(unsigned char *)(uintptr_t)phys_to_kernel_va(pa).value, PAGE_SIZE},
         PAGE_SIZE, &ref, &layout));
     *(uint64_t *)(void *)(image + USER_IMAGE_HEADER_OFFSET) = USER_IMAGE_MAGIC;
@@ -438,11 +437,11 @@ static void loader(paddr_t pa)
         for (unsigned part = 0; part < 4U; part++) {
             field[part] = fields[i][part];
         }
-        refused(user_load(&core, 0, handle, good, PAGE_SIZE, &ref, &layout));
+        refused(user_load(&own, 0, handle, good, PAGE_SIZE, &ref, &layout));
     }
     held(address_space_map(&spaces, space, (user_va_t){0}, pa, USER_READ_ONLY, &token));
     flush_va(&token);
-    refused(user_load(&core, 0, handle, good, PAGE_SIZE, &ref, &layout));
+    refused(user_load(&own, 0, handle, good, PAGE_SIZE, &ref, &layout));
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
@@ -495,7 +494,7 @@ static void edges(void *argument)
     address_spaces(first);
     descriptors();
     capabilities();
-    core_init(&core, NULL);
+    core_init(&own, NULL);
     tasks();
     loader(first);
     interrupts();
@@ -505,12 +504,12 @@ static void edges(void *argument)
     task_exit(argument);
 }
 
-void demo_create(struct core *running, struct object_ref idle, struct object_ref program)
+void demo_create(struct core *core, struct object_ref idle, struct object_ref program)
 {
     struct object_ref task;
 
     (void)idle;
-    KASSERT(sched_start(&running->sched, program) == STATUS_OK);
-    KASSERT(sched_create(&running->sched, edges, running, &task) == STATUS_OK);
-    KASSERT(sched_start(&running->sched, task) == STATUS_OK);
+    KASSERT(sched_start(&core->sched, program) == STATUS_OK);
+    KASSERT(sched_create(&core->sched, edges, core, &task) == STATUS_OK);
+    KASSERT(sched_start(&core->sched, task) == STATUS_OK);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""ci/coverage_job.py: which measurement of the host tests is used, and what is judged without one."""
+"""ci/coverage_job.py: which host tests' measurement is used, and what is judged without one."""
 
 from __future__ import annotations
 
