@@ -20,7 +20,7 @@ void mistake(void *argument);
 
 static __attribute__((unused)) void read_unmapped(void)
 {
-    *(volatile uint64_t *)UNMAPPED;
+    __asm__ volatile("ldr x0, [%0]" : : "r"(UNMAPPED) : "x0", "memory");
 }
 
 static __attribute__((unused, noinline)) uint64_t overrun(uint64_t depth)
