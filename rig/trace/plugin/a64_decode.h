@@ -85,4 +85,10 @@ static inline uint32_t a64_writes_sctlr(uint32_t opcode)
     }
 }
 
+/* WFI, WFE, and those with a time limit: the CPU may stay there for ever. */
+static inline bool a64_waits(uint32_t opcode)
+{
+    return (opcode & ~0x20U) == 0xd503205fU || (opcode & ~0x3fU) == 0xd5031000U;
+}
+
 #endif

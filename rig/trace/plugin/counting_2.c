@@ -87,6 +87,16 @@ static void on_branch(unsigned int vcpu, void *data)
     cpus[vcpu].branch = true;
 }
 
+/* The block's last instruction lets the CPU wait, perhaps until QEMU is killed: no next block would
+ * bring the record up to date. */
+static void on_wait(unsigned int vcpu, void *data)
+{
+    struct trace_block *block = data;
+    if (cpus[vcpu].block == block) {
+        credit(&cpus[vcpu], block->segments - 1);
+    }
+}
+
 static void on_lost(unsigned int vcpu, void *data)
 {
     finish(&cpus[vcpu], begun_by(vcpu), (uint64_t)(uintptr_t)data, TRACE_UNKNOWN_ADDRESS);
@@ -131,6 +141,10 @@ void counting_block(struct qemu_plugin_tb *tb, struct trace_block *block, const 
                 qemu_plugin_tb_get_insn(tb, starts[i]), QEMU_PLUGIN_INLINE_ADD_U64,
                 (qemu_plugin_u64){.score = begun, .offset = 0}, 1);
         }
+    }
+    if (a64_waits(block_opcodes(block)[block->insns - 1])) {
+        qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, block->insns - 1),
+                                               on_wait, QEMU_PLUGIN_CB_NO_REGS, block);
     }
 }
 

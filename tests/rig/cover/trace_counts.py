@@ -131,15 +131,18 @@ def _logged(path: Path, restarted: set[int]) -> Iterator[int]:
         yield int(held[0], 16)
 
 
-def from_log(path: Path, opcodes: dict[int, int]) -> Executed:
-    """What QEMU logged (-d exec,nochain) of a run with one instruction in each block.
+def from_log(path: Path, opcodes: dict[int, int], mask: int) -> Executed:
+    """What QEMU logged (-d exec,nochain) of a run with one instruction in each block, with only the
+    bits of `mask` of each address.
 
     The log has no instructions: `opcodes` are those of the trace it is compared with.
     """
     result = Executed()
-    targets = {at: branch_target(at, opcode) for at, opcode in opcodes.items()}
+    code = {at & mask: opcode for at, opcode in opcodes.items()}
+    targets = {at: branch_target(at, opcode) for at, opcode in code.items()}
     last, target = 0, None
-    for pc in _logged(path, result.restarted):
+    for address in _logged(path, result.restarted):
+        pc = address & mask
         result.counts[pc] += 1
         if target is not None and target != last + 4 and pc in (target, last + 4):
             result.branches[last, TAKEN if pc == target else NOT_TAKEN] += 1

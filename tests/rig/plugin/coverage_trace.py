@@ -57,20 +57,20 @@ class Trace:
     blocks: list[Block] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
 
-    def executed(self) -> dict[int, int]:
-        """How often each instruction began, by virtual address, over all blocks."""
+    def executed(self, mask: int = ~0) -> dict[int, int]:
+        """How often each instruction began, by these bits of its address, over all blocks."""
         total: dict[int, int] = {}
         for block in self.blocks:
             for pc, count in block.executed().items():
-                total[pc] = total.get(pc, 0) + count
+                total[pc & mask] = total.get(pc & mask, 0) + count
         return {pc: count for pc, count in total.items() if count}
 
-    def outcomes(self) -> dict[int, tuple[int, int, int]]:
-        """Not taken, taken, unknown of each conditional branch, by address."""
+    def outcomes(self, mask: int = ~0) -> dict[int, tuple[int, int, int]]:
+        """Not taken, taken, unknown of each conditional branch, by these bits of its address."""
         total: dict[int, tuple[int, int, int]] = {}
         for block in self.blocks:
             if any(block.outcomes):
-                pc = block.vaddr + 4 * (len(block.opcodes) - 1)
+                pc = block.vaddr + 4 * (len(block.opcodes) - 1) & mask
                 old = total.get(pc, (0, 0, 0))
                 total[pc] = (
                     old[0] + block.outcomes[0],

@@ -31,6 +31,7 @@ from engine.process import find_tool  # noqa: E402
 from engine.qemu import DETERMINISTIC, QUIET  # noqa: E402
 
 BOUND_S = 60
+RAM_MASK = (1 << 31) - 1  # all aliases of the guest's RAM, which is below 2 GiB, as one
 QEMU = ""
 ELF = Path()
 PARALLEL = ["-accel", "tcg,thread=multi"]
@@ -156,8 +157,11 @@ class Records(PluginTest):
         under -icount an access to a device restarts its block."""
         whole, single = self.record("whole"), self.record("single", *one_instruction())
         self.assertEqual({len(block.opcodes) for block in single.blocks}, {1})
-        self.assertEqual(whole.executed(), single.executed())
-        self.assertEqual(whole.outcomes(), single.outcomes())
+        # Variant 2 is for QEMUs that run one translation at all aliases: which of them the record
+        # names depends on where its block began first.
+        mask = RAM_MASK if plugin.variant(QEMU) == 2 else ~0
+        self.assertEqual(whole.executed(mask), single.executed(mask))
+        self.assertEqual(whole.outcomes(mask), single.outcomes(mask))
 
     def test_two_cpus(self) -> None:
         """A second CPU that stays off changes nothing, neither in turn nor in threads."""
@@ -198,8 +202,13 @@ class Ends(PluginTest):
         self.assertEqual(got.flags, trace.CLOSED | trace.FULL)
         records = {(block.vaddr, block.opcodes): block for block in whole.blocks}
         self.assertGreater(len(got.blocks), 50)
+        variant = plugin.variant(QEMU)
         for block in got.blocks:
-            self.assertEqual(block, records[(block.vaddr, block.opcodes)])
+            record = records[(block.vaddr, block.opcodes)]
+            self.assertEqual(block.counts, record.counts)
+            self.assertEqual(sum(block.outcomes), sum(record.outcomes))
+            if variant == 1:  # variant 2 cannot tell a way into a block it has not
+                self.assertEqual(block.outcomes, record.outcomes)
 
     def test_full_disk(self) -> None:
         """No room at all to create the file is an error before the guest starts."""
