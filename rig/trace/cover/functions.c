@@ -129,8 +129,9 @@ static bool take_body(struct reader *reader, Dwarf_Die *die, bool inlined)
         }
         entry = first && !has_entry ? low : entry;
         first = false;
-        uint64_t statement = busiest_statement(reader, low, high);
-        busiest = statement > busiest ? statement : busiest;
+        uint64_t ran =
+            inlined ? busiest_statement(reader, low, high) : busiest_word(reader, low, high);
+        busiest = ran > busiest ? ran : busiest;
         if (!inlined) {
             image_mark_function(reader->image, low, high);
             reader->starts = memory_grow(reader->starts, reader->start_count, &reader->start_room,

@@ -6,9 +6,9 @@
  * inlined instances): their entries add up. Symbols that DWARF does not tell of (assembly, images
  * without DWARF) count as well.
  *
- * A body whose entry never ran though statements in it did (it was entered in the middle: a context
+ * A body whose entry never ran though other code of it did (it was entered in the middle: a context
  * that was resumed, an instance whose first instruction moved) counts as often as its busiest
- * statement.
+ * instruction; an inlined one, which shares its range with its caller, as its busiest statement.
  */
 #ifndef RIG_COVER_FUNCTIONS_H
 #define RIG_COVER_FUNCTIONS_H

@@ -156,6 +156,21 @@ static void add_branches(struct result *result, const struct result_inputs *inpu
     }
 }
 
+/* How often a statement ran: as often as it began; one that was only jumped into (assembly with one
+ * row for repeated code) as often as the first instruction of it that ran. */
+static uint64_t statement_ran(const struct result_inputs *inputs, uint64_t address, size_t word)
+{
+    uint64_t ran = counts_ran(inputs->counts, word);
+    const struct line_range *range = lines_at(inputs->lines, address);
+    for (uint64_t at = address; ran == 0 && range != NULL && at < range->high;
+         at += sizeof(uint32_t)) {
+        if (image_word(inputs->image, at, &word)) {
+            ran = counts_ran(inputs->counts, word);
+        }
+    }
+    return ran;
+}
+
 static void add_statements(struct result *result, const struct result_inputs *inputs,
                            struct points *points)
 {
@@ -171,7 +186,7 @@ static void add_statements(struct result *result, const struct result_inputs *in
         const struct point point = {.file = statement->file,
                                     .line = statement->line,
                                     .address = statement->address,
-                                    .count = counts_ran(inputs->counts, word),
+                                    .count = statement_ran(inputs, statement->address, word),
                                     .kind = POINT_STATEMENT};
         add_point(points, &point);
     }

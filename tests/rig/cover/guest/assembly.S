@@ -52,6 +52,22 @@ asm_retry: // function: asm_retry 1
 1:  ret // cover: hit 1
     .size asm_retry, . - asm_retry
 
+/* The line table has one row for all four; only the third is entered. */
+    .globl asm_table
+    .type asm_table, %function
+asm_table: // function: asm_table 1
+    .rept 4
+    .balign 16
+    ret // cover: hit 1
+    .endr
+    .size asm_table, . - asm_table
+
+    .globl asm_middle
+    .type asm_middle, %function
+asm_middle: // function: asm_middle 1
+    b asm_table + 32 // cover: hit 1
+    .size asm_middle, . - asm_middle
+
 /* Its constant lies in the code, between this function and the next, and looks like a branch. */
     .globl asm_literal
     .type asm_literal, %function

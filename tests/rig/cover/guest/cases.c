@@ -181,6 +181,7 @@ void run_cases(void)                   // cover: hit 1; function: run_cases 1
     sum += call_guarded(asm_fault);    // cover: hit 1
     asm_retry();                       // cover: hit 1
     asm_literal();                     // cover: hit 1
+    asm_middle();                      // cover: hit 1
     optimised(4);                      // cover: hit 1
     run_algorithm();                   // cover: hit 1
     if (sum != 2)                      // cover: hit 1; branch: one

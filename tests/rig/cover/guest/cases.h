@@ -12,6 +12,7 @@ uint64_t asm_branches(void);
 uint64_t asm_fault(void);
 uint64_t asm_retry(void);
 uint64_t asm_literal(void);
+uint64_t asm_middle(void);
 uint64_t asm_never(uint64_t value);
 
 /* Call a function that may fault; 1 when it did, 0 when it returned. */
