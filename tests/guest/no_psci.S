@@ -1,5 +1,6 @@
 /*
- * A hypervisor without PSCI: it enters the kernel at EL1 and answers each HVC by returning. Needs EL2.
+ * A hypervisor that offers little: it enters the kernel at EL1, forbids DC ZVA, and has no PSCI: each HVC is
+ * answered by returning. Needs EL2.
  */
 #define KERNEL_ENTRY 0x40080000
 
@@ -16,7 +17,7 @@ vectors:
 _start:
     adr     x0, vectors
     msr     vbar_el2, x0
-    mov     x0, #(1 << 31)              /* HCR_EL2.RW: EL1 is AArch64 */
+    mov     x0, #0x90000000             /* HCR_EL2.RW: EL1 is AArch64; TDZ: DC ZVA is prohibited */
     msr     hcr_el2, x0
     mov     x0, #0x30d00000
     movk    x0, #0x0800
