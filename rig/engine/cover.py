@@ -312,7 +312,10 @@ def _judge(  # pylint: disable=too-many-arguments # one for each thing that is j
             if item.kind == kind:
                 report.line(f"  {item.file}:{item.line}: {item.function}: {item.text}")
     if not any(image.instructions()["hit"] for image in coverage.images):
-        raise CannotJudge("no instruction of any image was executed: nothing was measured")
+        raise CannotJudge(
+            "no instruction of any image was executed: nothing was measured; an image without "
+            "symbols has no functions to look into, and one that moves itself needs --alias"
+        )
     return code
 
 

@@ -117,6 +117,9 @@ def instructions(images: list[Image], line: Line) -> None:
     """Instructions of each image, by the MMU's state."""
     for image in images:
         counts = image.instructions()
+        if not counts["found"]:
+            line(f"{image.name}: no instruction is known: the image has no symbols of functions")
+            continue
         line(
             f"{image.name}: {counts['hit']} of {counts['found']} instructions ran "
             f"({percent(counts['hit'], counts['found']):.1f} %): {counts['hit_mmu_off']} with the "

@@ -17,7 +17,7 @@ from . import elf as elf_file
 from .elf import Elf
 from .errors import PackError, UsageError
 from .image import Alias
-from .pack import VARIANT, Pack
+from .pack import ALIASES, MACHINE, VARIANT, Pack
 from .paths import RULES
 from .qemu import Machine, machine_for
 from .schema import ListOf, MapOf, Number, Reader, Record, Text, read_yaml
@@ -46,26 +46,8 @@ SUITE = Record(
         "keep": NAMES,
         "never-calls": NAMES,
         "audit": TEXT,
-        "image": Record(
-            {
-                "alias": ListOf(
-                    Record(
-                        {"from": Number(), "size": Number(least=1, size=True), "by": Number()},
-                        required=("from", "size", "by"),
-                    )
-                )
-            }
-        ),
-        "machine": Record(
-            {
-                "board": TEXT,
-                "options": TEXT,
-                "cpu": TEXT,
-                "memory": TEXT,
-                "cpus": Number(least=1),
-                "qemu": ListOf(TEXT),
-            }
-        ),
+        "image": Record({"alias": ALIASES}),
+        "machine": MACHINE,
         "variants": MapOf(VARIANT),
         "bound": Number(least=1),
         "runs": ListOf(RUN),

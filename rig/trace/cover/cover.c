@@ -115,17 +115,5 @@ static enum exit_code cover(const struct mapping *mapping, const struct cover_op
 
 int cover_command(int argc, char **argv)
 {
-    struct cover_options options;
-    struct mapping mapping;
-    enum cover_parsed parsed = cover_options_parse(&options, argc, argv);
-    enum exit_code code = parsed == COVER_DONE ? EXIT_HELD : EXIT_USAGE;
-    if (parsed == COVER_RUN) {
-        code = mapping_make(&mapping, &options);
-        if (code == EXIT_HELD) {
-            code = cover(&mapping, &options);
-        }
-        mapping_free(&mapping);
-    }
-    cover_options_free(&options);
-    return (int)code;
+    return mapping_command(argc, argv, cover);
 }

@@ -153,3 +153,22 @@ void mapping_free(struct mapping *mapping)
     counts_free(&mapping->counts);
     image_close(&mapping->image);
 }
+
+int mapping_command(int argc, char **argv,
+                    enum exit_code (*work)(const struct mapping *mapping,
+                                           const struct cover_options *options))
+{
+    struct cover_options options;
+    struct mapping mapping;
+    enum cover_parsed parsed = cover_options_parse(&options, argc, argv);
+    enum exit_code code = parsed == COVER_DONE ? EXIT_HELD : EXIT_USAGE;
+    if (parsed == COVER_RUN) {
+        code = mapping_make(&mapping, &options);
+        if (code == EXIT_HELD) {
+            code = work(&mapping, &options);
+        }
+        mapping_free(&mapping);
+    }
+    cover_options_free(&options);
+    return (int)code;
+}

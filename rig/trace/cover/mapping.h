@@ -30,4 +30,10 @@ struct mapping {
 enum exit_code mapping_make(struct mapping *mapping, const struct cover_options *options);
 void mapping_free(struct mapping *mapping);
 
+/* A command over a mapping: parse the command line, read everything, do `work`; returns its exit
+ * code. */
+int mapping_command(int argc, char **argv,
+                    enum exit_code (*work)(const struct mapping *mapping,
+                                           const struct cover_options *options));
+
 #endif

@@ -277,6 +277,16 @@ class Judging(Folder):
         low = cover_report.below(self.coverage, {"host-branches": 1.0})
         self.assertIn("--host-info", low["host-branches"])
 
+    def test_image_without_symbols(self) -> None:
+        """Nothing found of an image is told, not taken for all of it."""
+        counts = {"found": 0, "hit": 0, "hit_mmu_off": 0, "hit_mmu_on": 0, "hit_both": 0}
+        stripped = Image("stripped.elf", "", [], {}, {"instructions": counts})
+        said: list[str] = []
+        cover_report.instructions([stripped], said.append)
+        self.assertEqual(len(said), 1)
+        self.assertIn("stripped.elf: no instruction is known", said[0])
+        self.assertNotIn("%", said[0])
+
     def test_wrong_thresholds(self) -> None:
         """Every other word is wrong usage."""
         for text in ("lines", "lines=x", "lines=101", "line=9", "lines=1,lines=2", "lines=-1"):
