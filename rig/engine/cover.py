@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from . import cover_audit, cover_report, lcov_info
@@ -114,10 +115,7 @@ def one_guest(args: argparse.Namespace) -> Suite:
         machines = [Machine("guest", board, args.cpu or "cortex-a72", args.memory or "128M", 1, ())]
     runs = []
     for machine in machines:
-        extra = (*machine.extra, *args.qemu)
-        whole = Machine(
-            machine.variant, machine.machine, machine.cpu, machine.memory, machine.cpus, extra
-        )
+        whole = replace(machine, extra=(*machine.extra, *args.qemu))
         runs.append(Run(machine.variant, elf, whole, args.bound, "either"))
     return Suite(Path(args.elf).name, runs, aliases)
 

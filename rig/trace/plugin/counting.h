@@ -2,10 +2,12 @@
  * Counting into block records while the guest runs; one implementation for each plugin API.
  *
  * Each block gets a callback at its start, which counts segment 0 and settles the conditional
- * branch of the block before it. Further segments are counted by what is cheapest: API 1, one CPU
- * inline additions straight into the file API 1, several CPUs   callbacks, as inline additions are
- * not atomic API 2                 an inline addition to a number of the CPU, which says how far
- * the block came; added to the record when the next block begins, or the CPU idles
+ * branch of the block before it. Further segments are counted by what is cheapest:
+ *
+ * - API 1, one CPU: inline additions straight into the file.
+ * - API 1, several CPUs: callbacks, as inline additions are not atomic.
+ * - API 2: an inline addition to a number of the CPU, which says how far the block came. It is
+ * added to the record when the next block begins, or before the CPU waits.
  */
 #ifndef RIG_PLUGIN_COUNTING_H
 #define RIG_PLUGIN_COUNTING_H
