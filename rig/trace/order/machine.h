@@ -1,0 +1,102 @@
+/*
+ * The checker's model of the machine: what each CPU's registers hold, which writes no context
+ * synchronization event (CSE) has followed yet, and what the translation tables say.
+ *
+ * machine_* is kept up to date by order.c before the rules see an event, except where a rule's hook
+ * says otherwise (rule.h).
+ */
+#ifndef RIG_ORDER_MACHINE_H
+#define RIG_ORDER_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "a64_system.h"
+#include "history.h"
+#include "order.h"
+#include "rigwalk.h"
+#include "tables.h"
+
+enum machine_register {
+    MACHINE_SCTLR_EL1,
+    MACHINE_TCR_EL1,
+    MACHINE_TTBR0_EL1,
+    MACHINE_TTBR1_EL1,
+    MACHINE_MAIR_EL1,
+    MACHINE_VBAR_EL1,
+    MACHINE_CPACR_EL1,
+    MACHINE_SPSR_EL1,
+    MACHINE_CONTEXTIDR_EL1,
+    MACHINE_SCTLR_EL2,
+    MACHINE_TCR_EL2,
+    MACHINE_TTBR0_EL2,
+    MACHINE_MAIR_EL2,
+    MACHINE_VBAR_EL2,
+    MACHINE_CPTR_EL2,
+    MACHINE_HCR_EL2,
+    MACHINE_SPSR_EL2,
+    MACHINE_REGISTERS
+};
+
+struct machine_value {
+    uint64_t value;
+    bool known;
+};
+
+/* A direct write that no CSE has followed. */
+struct machine_pending {
+    enum machine_register reg;
+    struct machine_value before; /* as it stood before the write */
+    uint64_t event;
+    uint64_t pc;
+    uint64_t pc_pa;
+    uint32_t opcode;
+    uint8_t el;
+};
+
+enum { MACHINE_PENDING = 32 };
+
+struct machine_cpu {
+    /* As the last write left them (program order, what the emulator uses). At reset SCTLR is known
+     * as 0 and all else unknown. */
+    struct machine_value regs[MACHINE_REGISTERS];
+    struct machine_pending
+        pending[MACHINE_PENDING]; /* in order; the oldest are dropped beyond it */
+    unsigned int pending_count;
+    uint8_t el;          /* TRACE_EL_UNKNOWN until told */
+    uint64_t last_event; /* its last event */
+    struct cpu_history history;
+};
+
+struct machine {
+    const struct event_trace *trace;
+    struct order_features features;
+    struct machine_cpu *cpus;
+    uint32_t cpu_count;
+    struct tables tables;
+    uint64_t now; /* number of the event being judged */
+};
+
+/* The register that an MSR writes, or MACHINE_REGISTERS when it is none of them. _EL12 is _EL1. */
+enum machine_register machine_register_of(uint32_t sys);
+const char *machine_register_name(enum machine_register reg);
+
+/* Whether a write to it concerns the regime the CPU runs in (EL1's registers written at EL2 do not
+ * matter before the ERET, which is a CSE). Unknown levels count as the register's own. */
+bool machine_in_own_regime(const struct machine_cpu *cpu, enum machine_register reg);
+
+/* The walker's registers for the EL1&0 regime with all writes done; false when one that matters is
+ * unknown (SCTLR; with the MMU on TCR, the TTBR of that half, MAIR). */
+bool machine_walk_regs(const struct machine *machine, const struct machine_cpu *cpu, uint64_t va,
+                       struct rig_walk_regs *regs);
+
+/* Translate with all writes done. False when registers or tables are not known. */
+bool machine_translate(struct machine *machine, const struct machine_cpu *cpu, uint64_t va,
+                       struct rig_walk_result *result);
+
+/* Whether EL1&0 stage 1 translation is on (SCTLR_EL1.M, all writes done, known). */
+bool machine_mmu_on(const struct machine_cpu *cpu);
+/* Data caches on: M and C. */
+bool machine_caches_on(const struct machine_cpu *cpu);
+
+#endif
