@@ -14,26 +14,35 @@
 
 #define HISTORY_NEVER UINT64_MAX
 
-struct history_mark {
-    uint64_t event;
-    uint32_t opcode; /* DSB: which; CSE: 0 for an exception entry */
+/* DSB by what it orders (stores only, or loads too) in each domain; all other marks are of kind 0.
+ * A DSB that orders loads only ends no hazard of memory and is not kept. */
+enum { HISTORY_KINDS = 8 };
+
+struct history_run {
+    uint64_t *events; /* ascending */
+    size_t count, room;
 };
 
 struct history_list {
-    struct history_mark *marks; /* ascending */
-    size_t count, room;
+    struct history_run kinds[HISTORY_KINDS];
 };
 
-/* DC and IC by address: the physical line, or every line when the address is not known. */
+/* DC and IC by address: of the physical line, or of every line when the address is not known. */
 struct line_mark {
     uint64_t event;
-    uint64_t line; /* PA / 64, or HISTORY_NEVER for all */
     uint32_t opcode;
 };
 
-struct line_list {
-    struct line_mark *marks; /* ascending by event */
+struct line_marks {
+    uint64_t line;           /* PA / 64 */
+    struct line_mark *marks; /* ascending by event; NULL: the slot is free */
     size_t count, room;
+};
+
+struct line_list {
+    struct line_marks every;  /* set/way, ALL, and where the address is not known */
+    struct line_marks *slots; /* open hash by line */
+    size_t slot_count, line_count;
 };
 
 struct cpu_history {
@@ -43,6 +52,8 @@ struct cpu_history {
     struct line_list ic;
 };
 
+/* Events are added in ascending order. `opcode`: of the DSB; of a CSE 0 for an exception entry;
+ * `line`: PA / 64, or HISTORY_NEVER for every line. False: out of memory. */
 bool history_add(struct history_list *list, uint64_t event, uint32_t opcode);
 bool history_add_line(struct line_list *list, uint64_t event, uint64_t line, uint32_t opcode);
 void cpu_history_free(struct cpu_history *history);
