@@ -1,8 +1,9 @@
 /*
  * Read an event trace (trace_events.h): checked whole first, then handed out as an array-like view.
  *
- * A torn tail is dropped and told, as trace_reader.h does; a file that contradicts itself (an event
- * of unknown kind, a reference to no chunk or to one of the wrong kind) is refused.
+ * A torn tail is dropped and told, as trace_reader.h does, and with it every event from the first
+ * on that refers into it; a file that contradicts itself (an event of unknown kind, a reference to
+ * no chunk or to one of the wrong kind) is refused.
  */
 #ifndef RIG_EVENT_READER_H
 #define RIG_EVENT_READER_H
@@ -30,6 +31,8 @@ struct event_trace {
     struct event_run *runs;
     size_t run_count;
     uint64_t event_count;
+    uint64_t *codes; /* offsets of the code chunks, ascending */
+    size_t code_count;
 };
 
 /* One pass through the events. */

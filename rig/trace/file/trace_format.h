@@ -21,6 +21,7 @@ enum {
 
 enum trace_kind {
     TRACE_COVERAGE = 1,
+    TRACE_EVENTS = 2, /* trace_events.h */
 };
 
 enum trace_flags {
