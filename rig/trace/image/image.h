@@ -5,8 +5,8 @@
  * A "word" is the number of a 4-byte word of code, counted through all executable sections, so that
  * what is known of each instruction sits in plain arrays.
  */
-#ifndef RIG_COVER_IMAGE_H
-#define RIG_COVER_IMAGE_H
+#ifndef RIG_IMAGE_IMAGE_H
+#define RIG_IMAGE_IMAGE_H
 
 #include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>

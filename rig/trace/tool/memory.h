@@ -1,6 +1,6 @@
-/* Memory of the mapper. A command that runs out of it cannot judge: it says so and ends with 3. */
-#ifndef RIG_COVER_MEMORY_H
-#define RIG_COVER_MEMORY_H
+/* Memory of a command. A command that runs out of it cannot judge: it says so and ends with 3. */
+#ifndef RIG_TOOL_MEMORY_H
+#define RIG_TOOL_MEMORY_H
 
 #include <stddef.h>
 

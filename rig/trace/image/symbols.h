@@ -3,8 +3,8 @@
  *
  * Addresses are link addresses; the caller folds aliases. Never looks for files on the network.
  */
-#ifndef RIG_GATE_SYMBOLS_H
-#define RIG_GATE_SYMBOLS_H
+#ifndef RIG_IMAGE_SYMBOLS_H
+#define RIG_IMAGE_SYMBOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * A file that appears whole or not at all: written beside its place, then renamed. What is no
  * regular file (a pipe, /dev/stdout) is written directly.
  */
-#ifndef RIG_COVER_OUTPUT_H
-#define RIG_COVER_OUTPUT_H
+#ifndef RIG_TOOL_OUTPUT_H
+#define RIG_TOOL_OUTPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
