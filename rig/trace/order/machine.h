@@ -81,6 +81,10 @@ struct machine {
 enum machine_register machine_register_of(uint32_t sys);
 const char *machine_register_name(enum machine_register reg);
 
+/* The register that an MSR of this CPU writes: as above, but with HCR_EL2.E2H the names _EL1 mean
+ * EL2's registers at EL2. */
+enum machine_register machine_register_written(const struct machine_cpu *cpu, uint32_t sys);
+
 /* Whether a write to it concerns the regime the CPU runs in (EL1's registers written at EL2 do not
  * matter before the ERET, which is a CSE). Unknown levels count as the register's own. */
 bool machine_in_own_regime(const struct machine_cpu *cpu, enum machine_register reg);
@@ -90,7 +94,8 @@ bool machine_in_own_regime(const struct machine_cpu *cpu, enum machine_register 
 bool machine_walk_regs(const struct machine *machine, const struct machine_cpu *cpu, uint64_t va,
                        struct rig_walk_regs *regs);
 
-/* Translate with all writes done. False when registers or tables are not known. */
+/* Translate in the regime the CPU runs in, with all writes done. False when registers or tables are
+ * not known, and at EL2 with its MMU on: EL2's own stage 1 is not walked. */
 bool machine_translate(struct machine *machine, const struct machine_cpu *cpu, uint64_t va,
                        struct rig_walk_result *result);
 

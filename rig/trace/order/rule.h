@@ -13,11 +13,14 @@
 #include "machine.h"
 #include "order.h"
 
+#define RULE_KIND(kind) (UINT32_C(1) << (kind))
+
 struct rule;
 
 struct rule_module {
     struct order_rule_info info;
     uint32_t needs; /* header flags without which it is not judged: TRACE_STORES, TRACE_OPERANDS */
+    uint32_t kinds; /* RULE_KIND() of the events that `event` wants; 0: all */
     size_t state_size;                                                 /* zeroed for each check */
     bool (*event)(struct rule *rule, const struct trace_event *event); /* false: out of memory */
     bool (*cse)(struct rule *rule, const struct trace_event *event);   /* may be NULL */
@@ -45,6 +48,9 @@ struct finding_text {
 };
 bool rule_report(struct rule *rule, enum order_level level, const struct order_end *write,
                  const struct order_end *consumer, const struct finding_text *text);
+/* The hazard between these PCs is reported already: counts it once more. Saves building its texts.
+ */
+bool rule_again(struct rule *rule, enum order_level level, uint64_t write_pc, uint64_t consumer_pc);
 
 /* The end that an event is. */
 struct order_end order_end_of(const struct trace_event *event, uint64_t number);
