@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cover.h"
+#include "events.h"
 #include "exit_code.h"
 #include "gate.h"
 
@@ -17,6 +18,9 @@ static const char HELP[] =
     "  gate      judge a QEMU log of -d int,unimp,guest_errors by a rule pack\n"
     "  cover     map coverage traces of a guest image to functions, lines and branches\n"
     "  annotate  show each instruction of an image with what became of it\n"
+    "  events    list an event trace\n"
+    "  stats     count what an event trace holds, and say what it lacks\n"
+    "  operands  list the instructions whose operands a second run has to read\n"
     "\n"
     "exit status: 0 all held; 1 a rule was broken; 2 wrong usage or an input that cannot be\n"
     "             used; 3 could not judge\n";
@@ -27,9 +31,8 @@ struct command {
 };
 
 static const struct command COMMANDS[] = {
-    {"gate", gate_command},
-    {"cover", cover_command},
-    {"annotate", annotate_command},
+    {"gate", gate_command},     {"cover", cover_command}, {"annotate", annotate_command},
+    {"events", events_command}, {"stats", stats_command}, {"operands", operands_command},
 };
 
 int main(int argc, char **argv)
