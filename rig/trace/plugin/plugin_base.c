@@ -107,7 +107,7 @@ static bool parse_limit(struct arguments *arguments)
 {
     const char *text = arguments->limit.value;
     if (text == NULL) {
-        arguments->limit_bytes = TRACE_LIMIT_DEFAULT;
+        arguments->limit_bytes = armed->limit == 0 ? TRACE_LIMIT_DEFAULT : armed->limit;
         return true;
     }
     char *end = NULL;
@@ -127,8 +127,8 @@ static bool parse(struct arguments *arguments, struct plugin_option *more, int a
 {
     for (int i = 0; i < argc; i++) {
         if (!take_any(arguments, more, argv[i])) {
-            plugin_say("unknown argument '%s'; known: out=FILE, image=BUILD-ID, limit=BYTES",
-                       argv[i]);
+            plugin_say("unknown argument '%s'; known: out=FILE, image=BUILD-ID, limit=BYTES%s",
+                       argv[i], armed->known == NULL ? "" : armed->known);
             return false;
         }
     }

@@ -20,6 +20,8 @@ struct plugin_hooks {
     const char *name;
     enum trace_kind kind;
     struct plugin_option *options; /* further options of the plugin; ends with a NULL name */
+    const char *known;             /* these options for the message, as ", ram=ADDR"; may be NULL */
+    uint64_t limit;                /* when no limit= is given; 0: TRACE_LIMIT_DEFAULT */
     void (*at_exit)(void);         /* QEMU ends: everything into the file now; may be NULL */
     void (*at_flush)(void);        /* QEMU throws all translated blocks away; may be NULL */
 };

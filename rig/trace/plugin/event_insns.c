@@ -1,0 +1,186 @@
+/*
+ * Instructions that change or order state: their events, and what they do to what is known of the
+ * CPU.
+ */
+#include "recorder.h"
+
+#include "a64_system.h"
+#include "registers.h"
+
+enum { WFI_BIT = 0x20 }; /* WFI, WFIT: of the encodings of a64_class A64_WAIT */
+
+/* Recorded also outside of windows (event-trace.md)? */
+static bool recorded_always(enum a64_class kind, uint32_t opcode)
+{
+    switch (kind) {
+    case A64_MSR:
+        return a64_has_operand(opcode);
+    case A64_MRS:
+        return a64_sys(opcode) == A64_PAR_EL1;
+    case A64_WAIT:
+        return (opcode & WFI_BIT) != 0;
+    case A64_DAIF:
+    case A64_PSTATE:
+    case A64_DMB:
+    case A64_DC_ZVA:
+    case A64_INDIRECT:
+    case A64_OTHER:
+        return false;
+    default:
+        return true;
+    }
+}
+
+struct operand {
+    uint64_t value;
+    bool known;
+};
+
+/* Xt as it stands before the instruction; the level, too, where that is told. */
+static struct operand take_operand(unsigned int vcpu, const struct event_site *site)
+{
+    struct operand operand = {0};
+    struct system_state *state = &recorder.cpus[vcpu].state;
+    uint8_t el = state->el;
+    if (site->fed) {
+        operand.known = operand_feed_take(&recorder.feed, site->pc, &operand.value, &el);
+        if (operand.known) {
+            state_set_el(state, el);
+        } else {
+            trace_writer_flag(recorder.plugin.writer, (enum trace_flags)TRACE_OPERANDS_LOST);
+        }
+    }
+    if (!operand.known && site->has_operand) {
+        operand.known = registers_read(vcpu, a64_rt(site->opcode), &operand.value);
+    }
+    if (!operand.known) {
+        operand.value = 0;
+    }
+    return operand;
+}
+
+static void log_insn(unsigned int vcpu, const struct event_site *site,
+                     const struct operand *operand)
+{
+    struct trace_event event = recorder_event(vcpu, TRACE_EVENT_INSN, site->pc, site->pc_pa);
+    event.opcode = site->opcode;
+    if (site->has_operand && operand->known) {
+        event.flags = TRACE_EVENT_VALUE;
+        event.value = operand->value;
+    }
+    event_log_add(&recorder.log, &event);
+}
+
+void insns_cse(struct recorder_cpu *cpu)
+{
+    window_cse(&cpu->window);
+}
+
+void insns_entry(unsigned int vcpu, const struct state_entry *entry, uint64_t pc_pa)
+{
+    struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    uint64_t pc = entry->vbar + entry->offset;
+    state_enter(&cpu->state, entry);
+    struct trace_event event = recorder_event(vcpu, TRACE_EVENT_ENTRY, pc, pc_pa);
+    event.va = pc;
+    event.opcode = entry->offset;
+    event.value = entry->vbar;
+    event_log_add(&recorder.log, &event);
+    insns_cse(cpu);
+}
+
+static void written(unsigned int vcpu, const struct event_site *site, const struct operand *operand)
+{
+    struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    uint32_t sys = a64_sys(site->opcode);
+    enum state_register reg = state_register_of(sys);
+    if (reg != STATE_REGISTERS) {
+        state_write(&cpu->state, reg, operand->known, operand->value);
+    }
+    if (reg <= STATE_SCTLR_EL3) {
+        recorder.sctlr_written = true;
+    }
+    if (a64_opens_window(sys)) {
+        window_open(&cpu->window, WINDOW_NEED_CSE);
+    }
+}
+
+/* What the instruction is going to do. */
+static void apply(unsigned int vcpu, const struct event_site *site, const struct operand *operand)
+{
+    struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    switch ((enum a64_class)site->kind) {
+    case A64_MSR:
+        written(vcpu, site, operand);
+        break;
+    case A64_ISB:
+        insns_cse(cpu);
+        break;
+    case A64_DSB:
+        window_dsb(&cpu->window);
+        break;
+    case A64_TLBI:
+        window_open(&cpu->window, WINDOW_NEED_DSB);
+        break;
+    case A64_ERET:
+        insns_cse(cpu);
+        state_exception_return(&cpu->state);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Is it recorded now? Only the CPU itself changes its window. */
+static inline bool recorded(unsigned int vcpu, const struct event_site *site)
+{
+    return site->always || recorder.every || window_records(&recorder.cpus[vcpu].window);
+}
+
+static void on_insn(unsigned int vcpu, void *data)
+{
+    const struct event_site *site = data;
+    pthread_mutex_lock(&recorder.lock);
+    if (!recorder.log.full) {
+        struct operand operand = take_operand(vcpu, site);
+        if (recorded(vcpu, site)) {
+            log_insn(vcpu, site, &operand);
+        }
+        apply(vcpu, site, &operand);
+    }
+    pthread_mutex_unlock(&recorder.lock);
+}
+
+/* One that has an effect only on what is recorded in windows. */
+static void on_window_insn(unsigned int vcpu, void *data)
+{
+    if (recorder.every || window_records(&recorder.cpus[vcpu].window)) {
+        on_insn(vcpu, data);
+    }
+}
+
+void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uint32_t opcode)
+{
+    enum a64_class kind = a64_class(opcode);
+    bool fed = operand_feed_has(&recorder.feed, pc);
+    if (kind == A64_OTHER && !fed) {
+        return;
+    }
+    struct event_site *site =
+        event_sites_get(&recorder.sites, &(struct event_site){
+                                             .pc = pc,
+                                             .pc_pa = pc_pa,
+                                             .opcode = opcode,
+                                             .kind = (uint8_t)kind,
+                                             .always = recorded_always(kind, opcode),
+                                             .has_operand = a64_has_operand(opcode),
+                                             .fed = fed,
+                                         });
+    if (site == NULL) {
+        trace_writer_flag(recorder.plugin.writer, TRACE_FULL);
+        return;
+    }
+    bool anywhere = site->always || site->has_operand || site->fed;
+    qemu_plugin_register_vcpu_insn_exec_cb(insn, anywhere ? on_insn : on_window_insn,
+                                           QEMU_PLUGIN_CB_R_REGS, site);
+}

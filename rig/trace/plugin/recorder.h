@@ -1,0 +1,61 @@
+/*
+ * What the event plugin's parts share: its settings, the log, and what is known of each virtual
+ * CPU.
+ *
+ * Callbacks look at their CPU's own state first and return, without a lock, when nothing is to be
+ * recorded. Whatever writes to the log, or to what is shared, holds `lock`.
+ */
+#ifndef RIG_PLUGIN_RECORDER_H
+#define RIG_PLUGIN_RECORDER_H
+
+#include <pthread.h>
+
+#include "event_log.h"
+#include "event_sites.h"
+#include "event_window.h"
+#include "operand_feed.h"
+#include "phys.h"
+#include "plugin_base.h"
+#include "system_state.h"
+
+struct recorder_cpu {
+    struct event_window window;
+    struct system_state state;
+};
+
+struct recorder {
+    struct plugin plugin;
+    bool stores; /* stores=on */
+    bool every;  /* every=on */
+    pthread_mutex_t lock;
+    struct event_log log;
+    struct event_sites sites;
+    struct operand_feed feed;
+    struct phys phys;
+    bool sctlr_written; /* until then every MMU is off */
+    struct recorder_cpu *cpus;
+};
+
+extern struct recorder recorder;
+
+/* An event of that CPU at that instruction, with what is known now; the rest is for the caller. */
+static inline struct trace_event recorder_event(unsigned int vcpu, enum trace_event_kind kind,
+                                                uint64_t pc, uint64_t pc_pa)
+{
+    return (struct trace_event){
+        .kind = (uint8_t)kind,
+        .cpu = (uint8_t)vcpu,
+        .el = recorder.cpus[vcpu].state.el,
+        .pc = pc,
+        .pc_pa = pc_pa,
+    };
+}
+
+/* event_insns.c: watch an instruction of a block being translated, if it is of interest. */
+void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uint32_t opcode);
+
+/* Under the lock: a context synchronization event of the CPU; an exception that it took. */
+void insns_cse(struct recorder_cpu *cpu);
+void insns_entry(unsigned int vcpu, const struct state_entry *entry, uint64_t pc_pa);
+
+#endif
