@@ -8,6 +8,7 @@
 #include "events.h"
 #include "exit_code.h"
 #include "gate.h"
+#include "order_command.h"
 
 static const char HELP[] =
     "usage: rig-trace COMMAND ...\n"
@@ -20,6 +21,7 @@ static const char HELP[] =
     "  annotate  show each instruction of an image with what became of it\n"
     "  events    list an event trace\n"
     "  stats     count what an event trace holds, and say what it lacks\n"
+    "  order     judge an event trace by the architecture's ordering rules\n"
     "  operands  list the instructions whose operands a second run has to read\n"
     "\n"
     "exit status: 0 all held; 1 a rule was broken; 2 wrong usage or an input that cannot be\n"
@@ -31,8 +33,9 @@ struct command {
 };
 
 static const struct command COMMANDS[] = {
-    {"gate", gate_command},     {"cover", cover_command}, {"annotate", annotate_command},
-    {"events", events_command}, {"stats", stats_command}, {"operands", operands_command},
+    {"gate", gate_command},         {"cover", cover_command}, {"annotate", annotate_command},
+    {"events", events_command},     {"stats", stats_command}, {"order", order_command},
+    {"operands", operands_command},
 };
 
 int main(int argc, char **argv)
