@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "phrase.h"
 #include "register_words.h"
-#include "words.h"
 
 #define TABLE_SIZE(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -56,50 +56,50 @@ const char *event_el_name(uint8_t el)
     return el < TABLE_SIZE(names) ? names[el] : "EL?";
 }
 
-static void put_pa(struct words *words, uint64_t pa)
+static void put_pa(struct phrase *words, uint64_t pa)
 {
     if (pa == TRACE_UNKNOWN_ADDRESS) {
-        words_add(words, "PA unknown");
+        phrase_add(words, "PA unknown");
     } else {
-        words_add(words, "PA 0x%" PRIx64, pa);
+        phrase_add(words, "PA 0x%" PRIx64, pa);
     }
 }
 
-static void put_where(struct words *words, const struct trace_event *event)
+static void put_where(struct phrase *words, const struct trace_event *event)
 {
-    words_add(words, "VA 0x%" PRIx64 " -> ", event->va);
+    phrase_add(words, "VA 0x%" PRIx64 " -> ", event->va);
     put_pa(words, event->pa);
 }
 
-static void put_writer(struct words *words, const struct trace_written *written)
+static void put_writer(struct phrase *words, const struct trace_written *written)
 {
     if ((written->flags & TRACE_EVENT_VALUE) == 0) {
-        words_add(words, ", written by nobody since it was loaded");
+        phrase_add(words, ", written by nobody since it was loaded");
         return;
     }
-    words_add(words, ", last written by cpu%u at PC 0x%" PRIx64 " before event %" PRIu64,
-              written->cpu, written->pc, written->time);
+    phrase_add(words, ", last written by cpu%u at PC 0x%" PRIx64 " before event %" PRIu64,
+               written->cpu, written->pc, written->time);
     if ((written->flags & TRACE_EVENT_CACHES_OFF) != 0) {
-        words_add(words, " with caches off");
+        phrase_add(words, " with caches off");
     }
 }
 
-static void put_insn(struct words *words, const struct disassembler *disassembler,
+static void put_insn(struct phrase *words, const struct disassembler *disassembler,
                      const struct trace_event *event)
 {
     char text[DISASSEMBLY_TEXT];
-    words_add(words, "%s", disassembly_text(disassembler, event->pc, event->opcode, text));
+    phrase_add(words, "%s", disassembly_text(disassembler, event->pc, event->opcode, text));
     if (!a64_has_operand(event->opcode)) {
         return;
     }
     if ((event->flags & TRACE_EVENT_VALUE) != 0) {
-        words_add(words, "  operand 0x%" PRIx64, event->value);
+        phrase_add(words, "  operand 0x%" PRIx64, event->value);
     } else {
-        words_add(words, "  operand unknown");
+        phrase_add(words, "  operand unknown");
     }
 }
 
-static void put_store(struct words *words, const struct trace_event *event)
+static void put_store(struct phrase *words, const struct trace_event *event)
 {
     static const struct {
         unsigned int flag;
@@ -110,39 +110,39 @@ static void put_store(struct words *words, const struct trace_event *event)
         {TRACE_EVENT_ZVA, "by DC ZVA"},
         {TRACE_EVENT_CACHES_OFF, "caches off"},
     };
-    words_add(words, "stores %" PRIu32 " bytes in the word at ", event->opcode);
+    phrase_add(words, "stores %" PRIu32 " bytes in the word at ", event->opcode);
     put_where(words, event);
     if ((event->flags & TRACE_EVENT_VALUE) != 0) {
-        words_add(words, ", now 0x%016" PRIx64, event->value);
+        phrase_add(words, ", now 0x%016" PRIx64, event->value);
     } else {
-        words_add(words, ", value unknown");
+        phrase_add(words, ", value unknown");
     }
     for (size_t i = 0; i < TABLE_SIZE(marks); i++) {
         if ((event->flags & marks[i].flag) != 0) {
-            words_add(words, ", %s", marks[i].word);
+            phrase_add(words, ", %s", marks[i].word);
         }
     }
 }
 
-static void put_frame(struct words *words, const struct trace_frame *frame)
+static void put_frame(struct phrase *words, const struct trace_frame *frame)
 {
     uint32_t valid = 0;
     for (uint32_t i = 0; i < frame->size / sizeof(uint64_t); i++) {
         valid += (uint32_t)(trace_frame_words(frame)[i] & 1);
     }
-    words_add(words,
-              "level %u table of the %s half at PA 0x%" PRIx64 ": %" PRIu32 " of %" PRIu32
-              " descriptors valid",
-              frame->level, frame->upper != 0 ? "high" : "low", frame->pa, valid,
-              (uint32_t)(frame->size / sizeof(uint64_t)));
+    phrase_add(words,
+               "level %u table of the %s half at PA 0x%" PRIx64 ": %" PRIu32 " of %" PRIu32
+               " descriptors valid",
+               frame->level, frame->upper != 0 ? "high" : "low", frame->pa, valid,
+               (uint32_t)(frame->size / sizeof(uint64_t)));
     put_writer(words, &frame->written);
 }
 
-static void put_code(struct words *words, const struct trace_event *event,
+static void put_code(struct phrase *words, const struct trace_event *event,
                      const struct trace_code *code)
 {
-    words_add(words, "block of %" PRIu32 " instruction%s at VA 0x%" PRIx64 " -> ", code->insns,
-              code->insns == 1 ? "" : "s", code->vaddr);
+    phrase_add(words, "block of %" PRIu32 " instruction%s at VA 0x%" PRIx64 " -> ", code->insns,
+               code->insns == 1 ? "" : "s", code->vaddr);
     put_pa(words, code->paddr);
     if (event->kind == TRACE_EVENT_TRANSLATE) {
         put_writer(words, &code->written);
@@ -152,7 +152,7 @@ static void put_code(struct words *words, const struct trace_event *event,
 const char *event_words(const struct event_input *input, const struct disassembler *disassembler,
                         const struct trace_event *event, char out[static EVENT_WORDS])
 {
-    struct words words = words_begin(out, EVENT_WORDS);
+    struct phrase words = phrase_begin(out, EVENT_WORDS);
     const struct event_trace *trace = &input->trace;
     switch (event->kind) {
     case TRACE_EVENT_INSN:
@@ -162,8 +162,8 @@ const char *event_words(const struct event_input *input, const struct disassembl
         put_store(&words, event);
         break;
     case TRACE_EVENT_ACCESS:
-        words_add(&words, "%s %" PRIu32 " bytes at ",
-                  (event->flags & TRACE_EVENT_WRITE) != 0 ? "stores" : "loads", event->opcode);
+        phrase_add(&words, "%s %" PRIu32 " bytes at ",
+                   (event->flags & TRACE_EVENT_WRITE) != 0 ? "stores" : "loads", event->opcode);
         put_where(&words, event);
         break;
     case TRACE_EVENT_BLOCK:
@@ -174,17 +174,17 @@ const char *event_words(const struct event_input *input, const struct disassembl
         put_frame(&words, event_frame(trace, event));
         break;
     case TRACE_EVENT_FRAME_GONE:
-        words_add(&words, "table at PA 0x%" PRIx64 " is reachable no more", event->pa);
+        phrase_add(&words, "table at PA 0x%" PRIx64 " is reachable no more", event->pa);
         break;
     case TRACE_EVENT_ENTRY:
-        words_add(&words, "exception taken: %s, vector 0x%" PRIx64 " + 0x%03" PRIx32,
-                  vector_words(event->opcode), event->value, event->opcode);
+        phrase_add(&words, "exception taken: %s, vector 0x%" PRIx64 " + 0x%03" PRIx32,
+                   vector_words(event->opcode), event->value, event->opcode);
         break;
     case TRACE_EVENT_CUT:
-        words_add(&words, "the window grew too long: what follows in it is not recorded");
+        phrase_add(&words, "the window grew too long: what follows in it is not recorded");
         break;
     case TRACE_EVENT_OFF_READ:
-        words_add(&words, "first read with caches on: ");
+        phrase_add(&words, "first read with caches on: ");
         put_where(&words, event);
         put_writer(&words, event_writer(trace, event));
         break;

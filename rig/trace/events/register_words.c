@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "a64_system.h"
+#include "phrase.h"
 #include "rigwalk.h"
 #include "sysregs.h"
-#include "words.h"
 
 #define FIELD(value, name) (unsigned)(((value)&name##_MASK) >> name##_SHIFT)
 #define TABLE_SIZE(table)  (sizeof(table) / sizeof((table)[0]))
@@ -57,26 +57,26 @@ const char *register_name(uint32_t sys, char out[static REGISTER_NAME])
     return out;
 }
 
-static void put_flags(struct words *words, uint64_t value, const struct flag *flags, size_t count)
+static void put_flags(struct phrase *words, uint64_t value, const struct flag *flags, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if ((value & flags[i].mask) != 0) {
-            words_list(words, "%s", flags[i].word);
+            phrase_list(words, "%s", flags[i].word);
         }
     }
 }
 
 /* SCTLR_EL1, _EL2 and _EL3 have these bits at the same places. */
-static void put_sctlr(struct words *words, uint64_t value)
+static void put_sctlr(struct phrase *words, uint64_t value)
 {
     static const struct flag flags[] = {
         {SCTLR_EL1_A_BIT, "alignment checked"},
         {SCTLR_EL1_WXN_BIT, "writable is never executable"},
         {SCTLR_EL1_EE_BIT, "big-endian"},
     };
-    words_list(words, "MMU %s", (value & SCTLR_EL1_M_BIT) != 0 ? "on" : "off");
-    words_list(words, "data caches %s", (value & SCTLR_EL1_C_BIT) != 0 ? "on" : "off");
-    words_list(words, "instruction caches %s", (value & SCTLR_EL1_I_BIT) != 0 ? "on" : "off");
+    phrase_list(words, "MMU %s", (value & SCTLR_EL1_M_BIT) != 0 ? "on" : "off");
+    phrase_list(words, "data caches %s", (value & SCTLR_EL1_C_BIT) != 0 ? "on" : "off");
+    phrase_list(words, "instruction caches %s", (value & SCTLR_EL1_I_BIT) != 0 ? "on" : "off");
     put_flags(words, value, flags, TABLE_SIZE(flags));
 }
 
@@ -95,19 +95,19 @@ struct half {
     unsigned shareability;
 };
 
-static void put_half(struct words *words, const char *name, const struct half *half)
+static void put_half(struct phrase *words, const char *name, const struct half *half)
 {
     char shareability[32];
     rig_walk_shareability_text((uint8_t)half->shareability, shareability, sizeof(shareability));
     if (half->walks_disabled) {
-        words_list(words, "%s: no walks", name);
+        phrase_list(words, "%s: no walks", name);
         return;
     }
-    words_list(words, "%s: %u-bit addresses, %s granule, walks %s %s", name, 64 - half->t_sz,
-               half->granule, walk_cacheability(half->inner), shareability);
+    phrase_list(words, "%s: %u-bit addresses, %s granule, walks %s %s", name, 64 - half->t_sz,
+                half->granule, walk_cacheability(half->inner), shareability);
 }
 
-static void put_tcr(struct words *words, uint64_t value)
+static void put_tcr(struct phrase *words, uint64_t value)
 {
     static const char *const low_granules[] = {"4 KiB", "64 KiB", "16 KiB", "reserved"};
     static const char *const high_granules[] = {"reserved", "16 KiB", "4 KiB", "64 KiB"};
@@ -125,80 +125,80 @@ static void put_tcr(struct words *words, uint64_t value)
                               FIELD(value, TCR_EL1_SH1)};
     put_half(words, "low half", &low);
     put_half(words, "high half", &high);
-    words_list(words, "%u-bit physical addresses", bits[FIELD(value, TCR_EL1_IPS)]);
-    words_list(words, "ASID of TTBR%u, %u bits", (value & TCR_EL1_A1_BIT) != 0 ? 1U : 0U,
-               (value & TCR_EL1_AS_BIT) != 0 ? 16U : 8U);
+    phrase_list(words, "%u-bit physical addresses", bits[FIELD(value, TCR_EL1_IPS)]);
+    phrase_list(words, "ASID of TTBR%u, %u bits", (value & TCR_EL1_A1_BIT) != 0 ? 1U : 0U,
+                (value & TCR_EL1_AS_BIT) != 0 ? 16U : 8U);
     put_flags(words, value, flags, TABLE_SIZE(flags));
 }
 
-static void put_ttbr(struct words *words, uint64_t value)
+static void put_ttbr(struct phrase *words, uint64_t value)
 {
     const uint64_t table = value & TTBR0_EL1_BADDR_MASK;
-    words_list(words, "table at 0x%" PRIx64, table);
-    words_list(words, "ASID %u", FIELD(value, TTBR0_EL1_ASID));
+    phrase_list(words, "table at 0x%" PRIx64, table);
+    phrase_list(words, "ASID %u", FIELD(value, TTBR0_EL1_ASID));
     if ((value & TTBR0_EL1_CNP_BIT) != 0) {
-        words_list(words, "common not private");
+        phrase_list(words, "common not private");
     }
 }
 
 /* Attributes that repeat Attr0's 0 say nothing new: an unused index reads as Device-nGnRnE. */
-static void put_mair(struct words *words, uint64_t value)
+static void put_mair(struct phrase *words, uint64_t value)
 {
     char text[96];
     for (unsigned i = 0; i < 8; i++) {
         uint8_t attribute = (uint8_t)(value >> 8 * i);
         if (i == 0 || attribute != 0) {
             rig_walk_memory_text(attribute, text, sizeof(text));
-            words_list(words, "%u: %s", i, text);
+            phrase_list(words, "%u: %s", i, text);
         }
     }
 }
 
-static void put_daif(struct words *words, uint64_t value)
+static void put_daif(struct phrase *words, uint64_t value)
 {
     static const struct flag flags[] = {
         {PSTATE_D_BIT, "D"}, {PSTATE_A_BIT, "A"}, {PSTATE_I_BIT, "I"}, {PSTATE_F_BIT, "F"}};
     if ((value & PSTATE_DAIF_MASK) == 0) {
-        words_list(words, "nothing masked");
+        phrase_list(words, "nothing masked");
         return;
     }
-    words_list(words, "masked ");
+    phrase_list(words, "masked ");
     for (size_t i = 0; i < TABLE_SIZE(flags); i++) {
         if ((value & flags[i].mask) != 0) {
-            words_add(words, "%s", flags[i].word);
+            phrase_add(words, "%s", flags[i].word);
         }
     }
 }
 
-static void put_spsr(struct words *words, uint64_t value)
+static void put_spsr(struct phrase *words, uint64_t value)
 {
     if ((value & PSTATE_NRW_BIT) != 0) {
-        words_list(words, "AArch32");
+        phrase_list(words, "AArch32");
     } else if (FIELD(value, PSTATE_EL) == 0) {
-        words_list(words, "EL0");
+        phrase_list(words, "EL0");
     } else {
-        words_list(words, "EL%u with SP_EL%u", FIELD(value, PSTATE_EL),
-                   (value & PSTATE_SPSEL_BIT) != 0 ? FIELD(value, PSTATE_EL) : 0U);
+        phrase_list(words, "EL%u with SP_EL%u", FIELD(value, PSTATE_EL),
+                    (value & PSTATE_SPSEL_BIT) != 0 ? FIELD(value, PSTATE_EL) : 0U);
     }
     put_daif(words, value);
 }
 
-static void put_cpacr(struct words *words, uint64_t value)
+static void put_cpacr(struct phrase *words, uint64_t value)
 {
     switch (value & CPACR_EL1_FPEN_MASK) {
     case CPACR_EL1_FPEN_NO_TRAP:
-        words_list(words, "FP and SIMD trap nowhere");
+        phrase_list(words, "FP and SIMD trap nowhere");
         break;
     case CPACR_EL1_FPEN_TRAP_EL0:
-        words_list(words, "FP and SIMD trap at EL0");
+        phrase_list(words, "FP and SIMD trap at EL0");
         break;
     default:
-        words_list(words, "FP and SIMD trap at EL0 and EL1");
+        phrase_list(words, "FP and SIMD trap at EL0 and EL1");
         break;
     }
 }
 
-static void put_hcr(struct words *words, uint64_t value)
+static void put_hcr(struct phrase *words, uint64_t value)
 {
     static const struct flag flags[] = {
         {HCR_EL2_VM_BIT, "stage 2 on"},
@@ -210,18 +210,18 @@ static void put_hcr(struct words *words, uint64_t value)
         {HCR_EL2_FMO_BIT, "FIQ to EL2"},
         {HCR_EL2_AMO_BIT, "SError to EL2"},
     };
-    words_list(words, "EL1 is AArch%s", (value & HCR_EL2_RW_BIT) != 0 ? "64" : "32");
+    phrase_list(words, "EL1 is AArch%s", (value & HCR_EL2_RW_BIT) != 0 ? "64" : "32");
     put_flags(words, value, flags, TABLE_SIZE(flags));
 }
 
-static void put_cptr(struct words *words, uint64_t value)
+static void put_cptr(struct phrase *words, uint64_t value)
 {
-    words_list(words, "FP and SIMD %s", (value & CPTR_EL2_TFP_BIT) != 0 ? "trap" : "do not trap");
+    phrase_list(words, "FP and SIMD %s", (value & CPTR_EL2_TFP_BIT) != 0 ? "trap" : "do not trap");
 }
 
 const char *register_words(uint32_t sys, uint64_t value, char out[static REGISTER_WORDS])
 {
-    struct words words = words_begin(out, REGISTER_WORDS);
+    struct phrase words = phrase_begin(out, REGISTER_WORDS);
     switch (sys) {
     case A64_SCTLR_EL1:
     case A64_SCTLR_EL12:

@@ -1,10 +1,12 @@
 #include "order_options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "memory.h"
 
@@ -23,8 +25,8 @@ static const char HELP[] =
     "                    accept the rule's findings of which one end lies in this function; a\n"
     "                    waiver that covers nothing is an error\n"
     "  --feature NAME    the CPU has it: ets2, bbm1, bbm2, idc or dic; may be given several times\n"
-    "  --id NAME=HEX     value of id_aa64mmfr0, id_aa64mmfr1, id_aa64mmfr2 or ctr, with the\n"
-    "                    features that it tells of\n"
+    "  --id NAME=HEX     value of ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1 or ID_AA64MMFR2_EL1, which\n"
+    "                    tell how tables are walked (features are taken from --feature only)\n"
     "  --json FILE       write the result as JSON as well\n"
     "  --quiet           no report on standard output\n"
     "\n"
@@ -100,43 +102,42 @@ static bool take_feature(struct order_features *features, const char *name)
     return true;
 }
 
-static unsigned int id_field(uint64_t value, unsigned int low)
+/* What the walker needs to know; which of the features a CPU has is told by --feature, so that a
+ * kernel can be judged for another CPU than the one that ran. */
+static uint64_t *id_register(struct order_features *features, const char *name, size_t length)
 {
-    return (unsigned int)(value >> low & 0xf);
-}
-
-/* Fields: DDI 0487, ID_AA64MMFR1_EL1.ETS, ID_AA64MMFR2_EL1.BBM, CTR_EL0.IDC and DIC. */
-static bool put_id(struct order_features *features, const char *name, size_t length, uint64_t value)
-{
-    if (length == 12 && memcmp(name, "id_aa64mmfr0", length) == 0) {
-        features->id_aa64mmfr0 = value;
-    } else if (length == 12 && memcmp(name, "id_aa64mmfr1", length) == 0) {
-        features->id_aa64mmfr1 = value;
-        features->ets2 = features->ets2 || id_field(value, 36) >= 2;
-    } else if (length == 12 && memcmp(name, "id_aa64mmfr2", length) == 0) {
-        unsigned int bbm = id_field(value, 52);
-        features->id_aa64mmfr2 = value;
-        features->bbm = bbm > features->bbm ? (bbm > 2 ? 2 : bbm) : features->bbm;
-    } else if (length == 3 && memcmp(name, "ctr", length) == 0) {
-        features->idc = features->idc || (value >> 28 & 1) != 0;
-        features->dic = features->dic || (value >> 29 & 1) != 0;
-    } else {
-        return false;
+    const struct {
+        const char *name;
+        uint64_t *value;
+    } registers[] = {
+        {"ID_AA64MMFR0_EL1", &features->id_aa64mmfr0},
+        {"ID_AA64MMFR1_EL1", &features->id_aa64mmfr1},
+        {"ID_AA64MMFR2_EL1", &features->id_aa64mmfr2},
+    };
+    for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+        if (strlen(registers[i].name) == length &&
+            strncasecmp(registers[i].name, name, length) == 0) {
+            return registers[i].value;
+        }
     }
-    return true;
+    return NULL;
 }
 
 static bool take_id(struct order_features *features, const char *text)
 {
     const char *equals = strchr(text, '=');
     char *stop = NULL;
-    if (equals == NULL || strchr("0123456789abcdefABCDEF", equals[1]) == NULL ||
-        equals[1] == '\0') {
+    if (equals == NULL || !isxdigit((unsigned char)equals[1])) {
         return false;
     }
+    uint64_t *value = id_register(features, text, (size_t)(equals - text));
     errno = 0;
-    unsigned long long value = strtoull(equals + 1, &stop, 16);
-    return *stop == '\0' && errno == 0 && put_id(features, text, (size_t)(equals - text), value);
+    unsigned long long number = strtoull(equals + 1, &stop, 16);
+    if (value == NULL || *stop != '\0' || errno != 0) {
+        return false;
+    }
+    *value = number;
+    return true;
 }
 
 static bool take_waiver(struct order_options *options, const char *text)
@@ -171,7 +172,7 @@ static bool take(struct order_options *options, int code, const char *value, con
         *what = "--feature must be ets2, bbm1, bbm2, idc or dic, not ";
         return take_feature(&options->features, value);
     case OPTION_ID:
-        *what = "--id must be NAME=HEX with id_aa64mmfr0, 1, 2 or ctr, not ";
+        *what = "--id must be NAME=HEX with ID_AA64MMFR0_EL1, 1 or 2, not ";
         return take_id(&options->features, value);
     default:
         return true;
