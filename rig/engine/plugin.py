@@ -7,6 +7,8 @@ symbols; asking for its version would only guess it.
 
 from __future__ import annotations
 
+import re
+import struct
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -20,20 +22,31 @@ VARIANTS = {
     "qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu": 2,
     "qemu_plugin_register_vcpu_insn_exec_inline": 1,
 }
+# A name of .dynstr, between its zero bytes.
+_EXPORTED = re.compile(rb"(?<=\0)(qemu_plugin_\w*)(?=\0)")
 
 
 def exported(binary: Path) -> set[str]:
-    """Names of the functions that QEMU exports to plugins; raises CannotJudge for no ELF file."""
+    """Names of the functions that QEMU exports to plugins; raises CannotJudge for no ELF file.
+
+    QEMU has tens of thousands of dynamic symbols, and every run asks: only the few names that
+    matter are looked at, and symbols are not made objects of.
+    """
     try:
         with binary.open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".dynsym")
-            symbols = [] if table is None else list(table.iter_symbols())
+            elf = ELFFile(file)
+            table, names = elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".dynstr")
+            symbols, text = (b"", b"") if None in (table, names) else (table.data(), names.data())
+            layout = "IBBHQQ" if elf.elfclass == 64 else "IIIBBH"
+            order = "<" if elf.little_endian else ">"
     except (OSError, ELFError) as error:
         raise CannotJudge(f"{binary}: cannot read QEMU's exported symbols: {error}") from None
+    places = {match.start(1): match[1].decode() for match in _EXPORTED.finditer(text)}
+    section = layout.index("H")  # st_shndx; 0: undefined
     return {
-        symbol.name
-        for symbol in symbols
-        if symbol.name.startswith("qemu_plugin_") and symbol["st_shndx"] != "SHN_UNDEF"
+        places[symbol[0]]
+        for symbol in struct.iter_unpack(order + layout, symbols)
+        if symbol[0] in places and symbol[section] != 0
     }
 
 
