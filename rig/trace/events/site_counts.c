@@ -32,7 +32,7 @@ static void make_room(struct site_counts *sites)
     }
 }
 
-void site_counts_add(struct site_counts *sites, uint64_t pc, uint32_t opcode)
+uint64_t site_counts_add(struct site_counts *sites, uint64_t pc, uint32_t opcode)
 {
     make_room(sites);
     size_t *slot = slot_of(sites, pc, opcode);
@@ -42,7 +42,7 @@ void site_counts_add(struct site_counts *sites, uint64_t pc, uint32_t opcode)
         sites->items[sites->count++] = (struct site_count){.pc = pc, .opcode = opcode};
         *slot = sites->count;
     }
-    sites->items[*slot - 1].count++;
+    return ++sites->items[*slot - 1].count;
 }
 
 void site_counts_free(struct site_counts *sites)

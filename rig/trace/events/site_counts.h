@@ -19,7 +19,8 @@ struct site_counts {
     size_t slot_count;
 };
 
-void site_counts_add(struct site_counts *sites, uint64_t pc, uint32_t opcode);
+/* Count one; how often it has come, this one included. */
+uint64_t site_counts_add(struct site_counts *sites, uint64_t pc, uint32_t opcode);
 void site_counts_free(struct site_counts *sites);
 
 #endif

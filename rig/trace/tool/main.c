@@ -21,6 +21,7 @@ static const char HELP[] =
     "  annotate  show each instruction of an image with what became of it\n"
     "  events    list an event trace\n"
     "  stats     count what an event trace holds, and say what it lacks\n"
+    "  timeline  tell in order what the guest of an event trace did\n"
     "  order     judge an event trace by the architecture's ordering rules\n"
     "  operands  list the instructions whose operands a second run has to read\n"
     "\n"
@@ -33,9 +34,9 @@ struct command {
 };
 
 static const struct command COMMANDS[] = {
-    {"gate", gate_command},         {"cover", cover_command}, {"annotate", annotate_command},
-    {"events", events_command},     {"stats", stats_command}, {"order", order_command},
-    {"operands", operands_command},
+    {"gate", gate_command},     {"cover", cover_command},       {"annotate", annotate_command},
+    {"events", events_command}, {"stats", stats_command},       {"timeline", timeline_command},
+    {"order", order_command},   {"operands", operands_command},
 };
 
 int main(int argc, char **argv)
