@@ -1,5 +1,5 @@
 /*
- * As much of the A64 encoding as coverage needs: which instruction is a conditional branch and
+ * As much of the A64 encoding as the plugins need: which instruction is a conditional branch and
  * where to, which may raise an exception once QEMU has translated it, and which writes SCTLR.
  *
  * DDI 0487, C4.1 "A64 instruction set encoding".
@@ -54,6 +54,13 @@ static inline bool a64_authenticates(uint32_t opcode)
     return (opcode & 0xffff0000) == 0xdac10000 || (opcode & 0xffe0fc00) == 0x9ac03000;
 }
 
+/* Loads, stores and atomics, those of SVE and SME too; true where in doubt. */
+static inline bool a64_accesses_memory(uint32_t opcode)
+{
+    uint32_t group = opcode >> 25 & 0xf;
+    return (group & 0x5) == 0x4 || group == 0x0 || group == 0x2;
+}
+
 /*
  * May it raise a synchronous exception after its translation succeeded? What always raises one, and
  * branches, end a block anyway. True where in doubt.
@@ -61,11 +68,9 @@ static inline bool a64_authenticates(uint32_t opcode)
 static inline bool a64_may_fault(uint32_t opcode)
 {
     uint32_t group = opcode >> 25 & 0xf;
-    bool memory = (group & 0x5) == 0x4;
     bool floating = (group & 0x7) == 0x7;
-    bool scalable = group == 0x0 || group == 0x2; /* SME and SVE, their loads and stores too */
     bool system = (opcode & 0xffc00000) == 0xd5000000;
-    return memory || floating || scalable || (system && !a64_harmless_system(opcode)) ||
+    return a64_accesses_memory(opcode) || floating || (system && !a64_harmless_system(opcode)) ||
            a64_authenticates(opcode);
 }
 

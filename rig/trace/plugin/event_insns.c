@@ -6,6 +6,7 @@
 
 #include "a64_system.h"
 #include "registers.h"
+#include "table_watch.h"
 
 enum { WFI_BIT = 0x20 }; /* WFI, WFIT: of the encodings of a64_class A64_WAIT */
 
@@ -40,12 +41,11 @@ struct operand {
 static struct operand take_operand(unsigned int vcpu, const struct event_site *site)
 {
     struct operand operand = {0};
-    struct system_state *state = &recorder.cpus[vcpu].state;
-    uint8_t el = state->el;
+    uint8_t el = TRACE_EL_UNKNOWN;
     if (site->fed) {
         operand.known = operand_feed_take(&recorder.feed, site->pc, &operand.value, &el);
         if (operand.known) {
-            state_set_el(state, el);
+            state_set_el(&recorder.cpus[vcpu].state, el);
         } else {
             trace_writer_flag(recorder.plugin.writer, (enum trace_flags)TRACE_OPERANDS_LOST);
         }
@@ -89,6 +89,13 @@ void insns_entry(unsigned int vcpu, const struct state_entry *entry, uint64_t pc
     insns_cse(cpu);
 }
 
+/* Where walks begin, and whether they are made. */
+static bool decides_walks(enum state_register reg)
+{
+    return reg == STATE_SCTLR_EL1 || reg == STATE_TCR_EL1 || reg == STATE_TTBR0_EL1 ||
+           reg == STATE_TTBR1_EL1;
+}
+
 static void written(unsigned int vcpu, const struct event_site *site, const struct operand *operand)
 {
     struct recorder_cpu *cpu = &recorder.cpus[vcpu];
@@ -96,9 +103,13 @@ static void written(unsigned int vcpu, const struct event_site *site, const stru
     enum state_register reg = state_register_of(sys);
     if (reg != STATE_REGISTERS) {
         state_write(&cpu->state, reg, operand->known, operand->value);
+        recorder.mappings++;
     }
     if (reg <= STATE_SCTLR_EL3) {
         recorder.sctlr_written = true;
+    }
+    if (recorder.stores && decides_walks(reg)) {
+        table_watch_registers(vcpu, site->pc, site->pc_pa);
     }
     if (a64_opens_window(sys)) {
         window_open(&cpu->window, WINDOW_NEED_CSE);
@@ -121,6 +132,12 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
         break;
     case A64_TLBI:
         window_open(&cpu->window, WINDOW_NEED_DSB);
+        recorder.mappings++;
+        break;
+    case A64_DC_ZVA:
+        if (operand->known) {
+            memory_zero(vcpu, site, operand->value);
+        }
         break;
     case A64_ERET:
         insns_cse(cpu);
@@ -180,7 +197,7 @@ void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uin
         trace_writer_flag(recorder.plugin.writer, TRACE_FULL);
         return;
     }
-    bool anywhere = site->always || site->has_operand || site->fed;
+    bool anywhere = site->always || site->fed || (recorder.stores && kind == A64_DC_ZVA);
     qemu_plugin_register_vcpu_insn_exec_cb(insn, anywhere ? on_insn : on_window_insn,
                                            QEMU_PLUGIN_CB_R_REGS, site);
 }

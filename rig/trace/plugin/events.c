@@ -5,19 +5,23 @@
  * librigevents-N.so,out=FILE[,image=BUILD-ID][,limit=BYTES][,stores=on|off][,every=on|off]
  *           [,ram=ADDRESS][,operands=FILE]
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "a64_decode.h"
 #include "recorder.h"
 #include "registers.h"
+#include "table_watch.h"
 
-enum { VECTOR_SIZE = 0x80, CPUS_MAX = 255 };
+enum { CPUS_MAX = 255, PAGE = 4096, BLOCK_INSNS = 1024 /* above QEMU's own bound, 512 */ };
 
 #define EVENTS_LIMIT ((uint64_t)1 << 30)
 
 struct recorder recorder = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool said_aarch32;
+static uint32_t opcodes[BLOCK_INSNS]; /* of the block being translated */
 
 enum { OPTION_STORES, OPTION_EVERY, OPTION_RAM, OPTION_OPERANDS, OPTIONS };
 
@@ -28,59 +32,66 @@ static struct plugin_option options[OPTIONS + 1] = {
     [OPTION_OPERANDS].name = "operands",
 };
 
-/* A block that could be a vector begins. */
-static void on_vector(unsigned int vcpu, void *data)
-{
-    const struct event_site *site = data;
-    struct state_entry entry;
-    if (!recorder.cpus[vcpu].state.vectors_known) {
-        return;
-    }
-    pthread_mutex_lock(&recorder.lock);
-    if (!recorder.log.full && state_is_entry(&recorder.cpus[vcpu].state, site->pc, &entry)) {
-        insns_entry(vcpu, &entry, site->pc_pa);
-    }
-    pthread_mutex_unlock(&recorder.lock);
-}
-
 static uint64_t address_of(const struct qemu_plugin_insn *insn, uint64_t pc)
 {
-    return phys_address(&recorder.phys, qemu_plugin_insn_haddr(insn), pc, !recorder.sctlr_written);
+    return guest_ram_insn(&recorder.ram, qemu_plugin_insn_haddr(insn), pc, !recorder.sctlr_written);
 }
 
-static void watch_block(struct qemu_plugin_tb *tb, uint64_t pc, uint64_t pa)
+/* The opcodes of the block, into `opcodes`; false when it is not A64 code. */
+static bool read_opcodes(const struct qemu_plugin_tb *tb, uint32_t insns)
 {
-    if (pc % VECTOR_SIZE != 0) {
-        return;
+    for (uint32_t i = 0; i < insns; i++) {
+        const struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        if (qemu_plugin_insn_size(insn) != sizeof(uint32_t)) {
+            return false;
+        }
+        opcodes[i] = plugin_opcode(&recorder.plugin, insn);
     }
-    struct event_site *site =
-        event_sites_get(&recorder.sites, &(struct event_site){.pc = pc, .pc_pa = pa});
-    if (site == NULL) {
-        trace_writer_flag(recorder.plugin.writer, TRACE_FULL);
-        return;
+    return true;
+}
+
+/* Before the block's instructions: QEMU calls back in the order of registering. */
+static void watch_block(struct qemu_plugin_tb *tb, struct code_shape *shape)
+{
+    uint64_t size = (uint64_t)shape->insns * sizeof(uint32_t);
+    if (recorder.stores && shape->paddr != TRACE_UNKNOWN_ADDRESS) {
+        shape->writer = last_writer_newest(&recorder.writers, shape->paddr, size, false);
+        last_writer_watch_code(&recorder.writers, shape->paddr, shape->insns);
     }
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_vector, QEMU_PLUGIN_CB_NO_REGS, site);
+    blocks_watch(tb, shape);
+}
+
+static void watch_insn(struct qemu_plugin_insn *insn, uint64_t pc, uint32_t opcode)
+{
+    uint64_t pa = address_of(insn, pc);
+    insns_watch(insn, pc, pa, opcode);
+    if (recorder.stores && a64_accesses_memory(opcode)) {
+        memory_watch(insn, pc, pa);
+    }
 }
 
 static void instrument(struct qemu_plugin_tb *tb)
 {
     size_t insns = qemu_plugin_tb_n_insns(tb);
     uint64_t start = qemu_plugin_tb_vaddr(tb);
+    if (insns == 0 || insns > BLOCK_INSNS) {
+        return;
+    }
+    if (!read_opcodes(tb, (uint32_t)insns)) {
+        if (!said_aarch32) {
+            said_aarch32 = true;
+            plugin_say("the guest runs AArch32 code, which is not recorded");
+        }
+        return;
+    }
+    watch_block(tb, &(struct code_shape){
+                        .vaddr = start,
+                        .paddr = address_of(qemu_plugin_tb_get_insn(tb, 0), start),
+                        .insns = (uint32_t)insns,
+                        .opcodes = opcodes,
+                    });
     for (size_t i = 0; i < insns; i++) {
-        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        if (qemu_plugin_insn_size(insn) != sizeof(uint32_t)) {
-            if (!said_aarch32) {
-                said_aarch32 = true;
-                plugin_say("the guest runs AArch32 code, which is not recorded");
-            }
-            return;
-        }
-        uint64_t pc = start + i * sizeof(uint32_t);
-        uint64_t pa = address_of(insn, pc);
-        if (i == 0) {
-            watch_block(tb, pc, pa);
-        }
-        insns_watch(insn, pc, pa, plugin_opcode(&recorder.plugin, insn));
+        watch_insn(qemu_plugin_tb_get_insn(tb, i), start + i * sizeof(uint32_t), opcodes[i]);
     }
 }
 
@@ -125,10 +136,29 @@ static bool take_operands(void)
     return false;
 }
 
+static bool take_ram(void)
+{
+    const char *text = options[OPTION_RAM].value;
+    char *end = NULL;
+    if (text == NULL) {
+        return true;
+    }
+    errno = 0;
+    recorder.ram.base = strtoull(text, &end, 0);
+    recorder.ram.wanted = true;
+    if (errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' &&
+        recorder.ram.base % PAGE == 0) {
+        return true;
+    }
+    plugin_say("ram=%s: the physical address where RAM starts, a multiple of %d", text, PAGE);
+    return false;
+}
+
 static bool take_options(void)
 {
     return on_or_off(&options[OPTION_STORES], true, &recorder.stores) &&
-           on_or_off(&options[OPTION_EVERY], false, &recorder.every) && take_operands();
+           on_or_off(&options[OPTION_EVERY], false, &recorder.every) && take_ram() &&
+           take_operands();
 }
 
 static bool make_cpus(void)
@@ -139,7 +169,7 @@ static bool make_cpus(void)
         return false;
     }
     recorder.cpus = calloc(count, sizeof *recorder.cpus);
-    if (recorder.cpus == NULL) {
+    if (recorder.cpus == NULL || !table_watch_start() || !last_writer_start(&recorder.writers)) {
         plugin_say("out of memory");
         return false;
     }
@@ -183,6 +213,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
     }
     event_log_start(&recorder.log, recorder.plugin.writer, recorder.plugin.limit);
     set_flags();
+    memory_start();
     qemu_plugin_register_vcpu_init_cb(id, on_cpu);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
     return 0;

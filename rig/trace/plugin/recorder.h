@@ -10,17 +10,24 @@
 
 #include <pthread.h>
 
+#include "code_blocks.h"
 #include "event_log.h"
 #include "event_sites.h"
 #include "event_window.h"
+#include "guest_ram.h"
+#include "last_writer.h"
 #include "operand_feed.h"
-#include "phys.h"
 #include "plugin_base.h"
 #include "system_state.h"
+
+enum { RECORDER_CLEAN = 256 };
 
 struct recorder_cpu {
     struct event_window window;
     struct system_state state;
+    uint64_t block_end; /* address behind the block that it began last */
+    /* Pages of virtual addresses where nothing is left that was written with caches off. */
+    uint64_t clean[RECORDER_CLEAN];
 };
 
 struct recorder {
@@ -31,7 +38,11 @@ struct recorder {
     struct event_log log;
     struct event_sites sites;
     struct operand_feed feed;
-    struct phys phys;
+    struct guest_ram ram;
+    struct code_blocks blocks;
+    struct last_writer writers;
+    uint64_t zva_bytes; /* that DC ZVA writes */
+    uint64_t mappings;  /* grows when virtual addresses may mean something else */
     bool sctlr_written; /* until then every MMU is off */
     struct recorder_cpu *cpus;
 };
@@ -53,6 +64,16 @@ static inline struct trace_event recorder_event(unsigned int vcpu, enum trace_ev
 
 /* event_insns.c: watch an instruction of a block being translated, if it is of interest. */
 void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uint32_t opcode);
+
+/* event_memory.c, once. */
+void memory_start(void);
+/* Watch what the instruction loads and stores. */
+void memory_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa);
+/* Under the lock: a DC ZVA (or its kin) of the block at `va` is about to execute. */
+void memory_zero(unsigned int vcpu, const struct event_site *site, uint64_t va);
+
+/* event_blocks.c: watch a block being translated. `pc_pa` of its first instruction. */
+void blocks_watch(struct qemu_plugin_tb *tb, const struct code_shape *shape);
 
 /* Under the lock: a context synchronization event of the CPU; an exception that it took. */
 void insns_cse(struct recorder_cpu *cpu);

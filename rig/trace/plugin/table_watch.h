@@ -1,0 +1,27 @@
+/*
+ * The translation tables of the EL1&0 regime that a TTBR reaches, whether the MMU is on or not: a
+ * FRAME event for each that comes, FRAME_GONE for each that goes.
+ *
+ * Roots used lately stay attached, so that a kernel that changes between address spaces does not
+ * have all of them told again. Caller holds the lock.
+ */
+#ifndef RIG_PLUGIN_TABLE_WATCH_H
+#define RIG_PLUGIN_TABLE_WATCH_H
+
+#include "recorder.h"
+
+/* A register that decides where walks begin was written, or is about to be. */
+void table_watch_registers(unsigned int vcpu, uint64_t pc, uint64_t pc_pa);
+
+/* Is there a table to be watched at that word? */
+bool table_watch_holds(uint64_t word_pa);
+
+/* The word of a table (table_watch_holds) became `value`, by a store at `pc`. True when its valid
+ * bit is or was set. To be called behind the event of the store. */
+bool table_watch_store(unsigned int vcpu, uint64_t pc, uint64_t pc_pa, uint64_t word_pa,
+                       uint64_t value);
+
+/* Once; false when memory is short. */
+bool table_watch_start(void);
+
+#endif
