@@ -164,6 +164,18 @@ struct order_end order_end_of(const struct trace_event *event, uint64_t number)
     };
 }
 
+struct order_end order_end_of_pending(const struct machine_pending *pending, uint8_t cpu)
+{
+    return (struct order_end){
+        .event = pending->event,
+        .pc = pending->pc,
+        .pc_pa = pending->pc_pa,
+        .opcode = pending->opcode,
+        .cpu = cpu,
+        .el = pending->el,
+    };
+}
+
 struct order_end order_end_of_writer(const struct trace_written *written)
 {
     return (struct order_end){

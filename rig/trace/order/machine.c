@@ -52,8 +52,8 @@ enum machine_register machine_register_of(uint32_t sys)
     }
 }
 
-/* EL2's register that a name of EL1 reaches at EL2 with E2H: DDI 0487, D13.1.3 "Redirection of
- * accesses". TTBR1_EL2 and CONTEXTIDR_EL2 are not followed. */
+/* EL2's register that a name of EL1 reaches at EL2: DDI 0487, HCR_EL2.E2H. TTBR1_EL2 and
+ * CONTEXTIDR_EL2 are not followed. */
 static enum machine_register redirected(enum machine_register reg)
 {
     static const uint8_t TO_EL2[MACHINE_REGISTERS] = {
@@ -97,6 +97,25 @@ const char *machine_register_name(enum machine_register reg)
         [MACHINE_SPSR_EL2] = "SPSR_EL2",
     };
     return reg < MACHINE_REGISTERS ? NAMES[reg] : "no register";
+}
+
+const struct machine_pending *machine_first_pending(const struct machine_cpu *cpu,
+                                                    enum machine_register reg)
+{
+    for (unsigned int i = 0; i < cpu->pending_count; i++) {
+        if (cpu->pending[i].reg == reg) {
+            return &cpu->pending[i];
+        }
+    }
+    return NULL;
+}
+
+bool machine_changed(const struct machine_cpu *cpu, const struct machine_pending *pending,
+                     uint64_t bits)
+{
+    const struct machine_value *now = &cpu->regs[pending->reg];
+    return !pending->before.known || !now->known ||
+           ((pending->before.value ^ now->value) & bits) != 0;
 }
 
 bool machine_in_own_regime(const struct machine_cpu *cpu, enum machine_register reg)

@@ -41,6 +41,7 @@ enum machine_register {
 struct machine_value {
     uint64_t value;
     bool known;
+    bool lost; /* written, with a value that the trace does not tell; else as reset left it */
 };
 
 /* A direct write that no CSE has followed. */
@@ -74,7 +75,8 @@ struct machine {
     struct machine_cpu *cpus;
     uint32_t cpu_count;
     struct tables tables;
-    uint64_t now; /* number of the event being judged */
+    struct tables gone; /* tables let go while a CPU may still walk them by an older TTBR */
+    uint64_t now;       /* number of the event being judged */
 };
 
 /* The register that an MSR writes, or MACHINE_REGISTERS when it is none of them. _EL12 is _EL1. */
@@ -84,6 +86,14 @@ const char *machine_register_name(enum machine_register reg);
 /* The register that an MSR of this CPU writes: as above, but with HCR_EL2.E2H the names _EL1 mean
  * EL2's registers at EL2. */
 enum machine_register machine_register_written(const struct machine_cpu *cpu, uint32_t sys);
+
+/* The oldest write to the register that no CSE has followed, NULL when there is none. Its `before`
+ * is what hardware may still use. */
+const struct machine_pending *machine_first_pending(const struct machine_cpu *cpu,
+                                                    enum machine_register reg);
+/* Whether what it wrote over differs in these bits from what the register holds, or may. */
+bool machine_changed(const struct machine_cpu *cpu, const struct machine_pending *pending,
+                     uint64_t bits);
 
 /* Whether a write to it concerns the regime the CPU runs in (EL1's registers written at EL2 do not
  * matter before the ERET, which is a CSE). Unknown levels count as the register's own. */

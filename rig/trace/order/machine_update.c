@@ -5,7 +5,7 @@
 
 enum {
     LINE_BYTES = 64,
-    LOWER_LEVEL_VECTORS = 0x400, /* DDI 0487, D1.3.1.5 "Exception vectors" */
+    LOWER_LEVEL_VECTORS = 0x400, /* DDI 0487, D1.3 "Exception vectors" */
     SPSR_HANDLER_STACK = 1,
     SPSR_LEVEL_SHIFT = 2, /* SPSR.M[3:2] */
 };
@@ -44,6 +44,7 @@ void machine_end(struct machine *machine)
     }
     free(machine->cpus);
     tables_free(&machine->tables);
+    tables_free(&machine->gone);
     *machine = (struct machine){0};
 }
 
@@ -107,6 +108,35 @@ static bool observe_entry(struct machine *machine, struct machine_cpu *cpu,
     return history_add(&cpu->history.cse, machine->now, 0);
 }
 
+static bool anything_pending(const struct machine *machine)
+{
+    for (uint32_t i = 0; i < machine->cpu_count; i++) {
+        if (machine->cpus[i].pending_count != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Remember a table that is let go: a CPU whose write to TTBRn no CSE has followed may walk it. */
+static bool keep_gone(struct machine *machine, uint64_t pa)
+{
+    const struct table_frame *frame = tables_find(&machine->tables, pa);
+    if (frame == NULL || !anything_pending(machine)) {
+        return true;
+    }
+    struct trace_frame *copy = malloc(sizeof(*copy) + frame->size);
+    if (copy == NULL) {
+        return false;
+    }
+    *copy = (struct trace_frame){
+        .pa = frame->pa, .size = frame->size, .level = frame->level, .upper = frame->upper};
+    memcpy(copy + 1, frame->words, frame->size);
+    bool kept = tables_add(&machine->gone, copy, machine->now);
+    free(copy);
+    return kept;
+}
+
 bool machine_observe(struct machine *machine, const struct trace_event *event, enum a64_class class)
 {
     struct machine_cpu *cpu = &machine->cpus[event->cpu];
@@ -124,8 +154,9 @@ bool machine_observe(struct machine *machine, const struct trace_event *event, e
     case TRACE_EVENT_FRAME:
         return tables_add(&machine->tables, event_frame(machine->trace, event), machine->now);
     case TRACE_EVENT_FRAME_GONE:
+        kept = keep_gone(machine, event->pa);
         tables_remove(&machine->tables, event->pa);
-        return true;
+        return kept;
     default:
         return kept;
     }
@@ -134,6 +165,10 @@ bool machine_observe(struct machine *machine, const struct trace_event *event, e
 void machine_synchronize(struct machine *machine, const struct trace_event *event)
 {
     machine->cpus[event->cpu].pending_count = 0;
+    if (machine->gone.frame_count != 0 && !anything_pending(machine)) {
+        tables_free(&machine->gone);
+        machine->gone = (struct tables){0};
+    }
 }
 
 static void write_register(const struct machine *machine, struct machine_cpu *cpu,
@@ -157,10 +192,9 @@ static void write_register(const struct machine *machine, struct machine_cpu *cp
         .opcode = event->opcode,
         .el = cpu->el,
     };
-    cpu->regs[reg] = (struct machine_value){
-        .value = event->value,
-        .known = (event->flags & TRACE_EVENT_VALUE) != 0,
-    };
+    bool known = (event->flags & TRACE_EVENT_VALUE) != 0;
+    cpu->regs[reg] =
+        (struct machine_value){.value = known ? event->value : 0, .known = known, .lost = !known};
 }
 
 /* Where an ERET goes: DDI 0487, SPSR_ELx.M[3:2]. */

@@ -54,6 +54,8 @@ bool rule_again(struct rule *rule, enum order_level level, uint64_t write_pc, ui
 
 /* The end that an event is. */
 struct order_end order_end_of(const struct trace_event *event, uint64_t number);
+/* The end that a write without a CSE behind it is. */
+struct order_end order_end_of_pending(const struct machine_pending *pending, uint8_t cpu);
 /* The end that a store without an event is. */
 struct order_end order_end_of_writer(const struct trace_written *written);
 
