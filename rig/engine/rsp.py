@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import CannotJudge
@@ -18,7 +20,18 @@ from .errors import CannotJudge
 _STEP_FLAGS = "Qqemu.sstep=0x5"
 _CPSR = 33
 _PC = 32
+_STOP = struct.Struct("<33QI")  # an answer to `g`: x0 to x30, SP, PC, CPSR; more may follow
+_PART = 0xFFB  # bytes of a document at once
 _RETRY_S = 0.01
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The general registers where a CPU stopped, from one packet."""
+
+    x: tuple[int, ...]  # x0 to x30
+    pc: int
+    level: int
 
 
 class Gone(Exception):
@@ -31,6 +44,7 @@ class Rsp:
     def __init__(self, path: Path, deadline: float) -> None:
         self._deadline = deadline
         self._buffer = b""
+        self._owed = b""  # the acknowledgement that goes with the next packet, not in a write alone
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             self._socket = self._connect(f"/proc/self/fd/{directory}/{path.name}")
@@ -38,7 +52,7 @@ class Rsp:
             os.close(directory)
         self.ask("qSupported:xmlRegisters=aarch64")
         # QEMU answers single registers only to a client that has read the target's description.
-        self.ask("qXfer:features:read:target.xml:0,ffb")
+        self.document("target.xml")
         self.ask(_STEP_FLAGS)
         self.ask("?")
 
@@ -61,30 +75,33 @@ class Rsp:
     def ask(self, text: str) -> str:
         """Send a packet and wait for its answer; console output in between is dropped."""
         self._send(text)
+        return self._answer()
+
+    def _send(self, *texts: str) -> None:
+        """Several packets at once are allowed while the guest stands still; one that lets it go has
+        to be the last."""
+        packets = [b"$%s#%02x" % (raw, sum(raw) & 0xFF) for raw in map(str.encode, texts)]
+        try:
+            self._socket.sendall(self._owed + b"".join(packets))
+        except OSError:
+            raise Gone from None
+        self._owed = b""
+
+    def _answer(self) -> str:
         while True:
             answer = self._packet()
             if not (answer.startswith("O") and answer != "OK"):
                 return answer
 
-    def _send(self, text: str) -> None:
-        raw = text.encode("ascii")
-        try:
-            self._socket.sendall(b"$%s#%02x" % (raw, sum(raw) & 0xFF))
-        except OSError:
-            raise Gone from None
-
     def _packet(self) -> str:
-        """The next packet; acknowledgements are skipped, the packet is acknowledged."""
+        """The next packet; acknowledgements are skipped, the packet's own is owed."""
         while True:
             start = self._buffer.find(b"$")
             end = self._buffer.find(b"#", start)
             if 0 <= start < end and len(self._buffer) >= end + 3:
                 raw = self._buffer[start + 1 : end]
                 self._buffer = self._buffer[end + 3 :]
-                try:
-                    self._socket.sendall(b"+")
-                except OSError:
-                    raise Gone from None
+                self._owed = b"+"
                 return raw.decode("latin-1")
             self._fill()
 
@@ -117,9 +134,31 @@ class Rsp:
         """The program counter."""
         return self.register(_PC)
 
-    def level(self) -> int:
-        """The exception level."""
-        return self.register(_CPSR) >> 2 & 3
+    def step_from(self) -> Stop:
+        """One instruction, and all general registers of the CPU before it: one round trip."""
+        self._send("g", "s")
+        answer = self._answer()
+        try:
+            values = _STOP.unpack_from(bytes.fromhex(answer))
+        except (ValueError, struct.error):
+            raise CannotJudge(f"QEMU's gdb stub gave its registers as {answer!r}") from None
+        self._stopped(self._answer())
+        return Stop(values[: _PC - 1], values[_PC], values[_CPSR] >> 2 & 3)
+
+    def document(self, name: str) -> str:
+        """A part of the target's description by name, "" when the stub has none of that name."""
+        text, kind = "", "m"
+        while kind == "m":
+            answer = self.ask(f"qXfer:features:read:{name}:{len(text):x},{_PART:x}")
+            kind = answer[:1]
+            if kind not in ("m", "l"):
+                return ""
+            text += answer[1:]
+        return text
+
+    def before(self, deadline: float) -> None:
+        """Wait no longer than until `deadline` from now on."""
+        self._deadline = min(self._deadline, deadline)
 
     def breakpoint(self, address: int, insert: bool) -> None:
         """Set or take away a breakpoint at a virtual address."""
@@ -130,10 +169,6 @@ class Rsp:
     def go(self) -> None:
         """Go on to the next breakpoint; Gone when the guest ended."""
         self._stopped(self.ask("c"))
-
-    def step(self) -> None:
-        """One instruction."""
-        self._stopped(self.ask("s"))
 
     @staticmethod
     def _stopped(answer: str) -> None:
