@@ -36,7 +36,7 @@ class Check:  # pylint: disable=too-many-instance-attributes # it is the whole r
 
     id: str
     rule: str
-    kind: str  # reached, expect, transition, invariant, marker, fault, end
+    kind: str  # reached, expect, transition, invariant, marker, fault, end, ordering
     group: str
     status: str
     text: str

@@ -7,15 +7,12 @@ import os
 import sys
 from pathlib import Path
 
-from . import cover
-from . import elf as elf_file
+from . import cover, order
 from . import pack as pack_file
-from . import registers
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
 from .explain import explain
-from .lint import lint
-from .paths import REGISTERS, RULES, default_elf, pack_path
+from .paths import RULES, pack_path
 from .process import Signals
 from .report_text import TextReport, stdout
 from .session import judge, judge_given_log, prepare_outputs
@@ -84,6 +81,10 @@ def build_parser() -> argparse.ArgumentParser:
     faults = commands.add_parser("faults", help=text, description=text)
     faults.add_argument("log", nargs="?", help="a recorded log instead of a new run")
     _judge_options(faults)
+    text = "judge the order of what a run executes by the ordering rules, or of a given event trace"
+    ordered = commands.add_parser("order", help=text, description=text)
+    order.add_options(ordered)
+    _judge_options(ordered)
     cover.add_options(commands)
     text = "judge one group from the JSON report of an earlier run"
     judged = commands.add_parser("verdict", help=text, description=text)
@@ -121,13 +122,12 @@ def _lint(args: argparse.Namespace, report: TextReport) -> int:
         for group in pack.groups():
             report.line(group)
         return Exit.HELD
-    named = (pack.data.get("image") or {}).get("elf", f"{pack.guest}.elf")
-    elf = elf_file.load(Path(args.elf) if args.elf else default_elf(named))
-    findings = lint(pack, elf, registers.load(REGISTERS))
-    if findings:
-        raise PackError(findings)
-    counts = ", ".join(f"{len(pack.items(kind))} {kind}" for kind in pack_file.KINDS)
-    report.line(f"{path}: fits {elf.path}: {counts}")
+    image = order.load_image(pack, args.elf)
+    kinds = [kind for kind in pack_file.KINDS if kind != "ordering-rules"]
+    counts = ", ".join(f"{len(pack.items(kind))} {kind}" for kind in kinds)
+    counts += f", {len(pack.ordering_rules())} ordering rules"
+    fits = f"fits {image.elf.path}" if image else "is for a guest without ELF"
+    report.line(f"{path}: {fits}: {counts}")
     return Exit.HELD
 
 
@@ -153,6 +153,8 @@ def _judge(args: argparse.Namespace, report: TextReport) -> int:
     prepare_outputs(args.json, args.junit)
     if args.command == "faults" and args.log:
         return judge_given_log(args, report)
+    if args.command == "order":
+        return order.command(args, report)
     return judge(args, report)
 
 

@@ -20,7 +20,7 @@ from .errors import CannotJudge, TimeBound, UsageError
 from .jobs import Job, Outcome, run_all
 from .operands import Site, operands
 from .process import find_tool, known_cpus
-from .qemu import machine_words
+from .qemu import guest_words
 from .trace_file import OFF, ON, UNKNOWN, Epoch
 
 TRACE = "run.cov"
@@ -42,11 +42,7 @@ class Traced:
 
 def _guest_words(run: Run) -> list[str]:
     """QEMU's words for the run without plugin; the image is its kernel unless the run says else."""
-    words = [*machine_words(find_tool("qemu-system-aarch64", "RIG_QEMU"), run.machine)]
-    words += run.machine.extra
-    if not {"-kernel", "-bios", "-pflash"} & set(run.machine.extra):
-        words += ["-kernel", run.elf.path]
-    return words
+    return guest_words(find_tool("qemu-system-aarch64", "RIG_QEMU"), run.machine, run.elf.path)
 
 
 def _image_words(elf: Elf) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .elf import Elf
 from .expr import Checker, ExprError, Expression, parse
+from .order_lint import lint_ordering
 from .pack import Pack
 from .registers import Table
 from .schema import Path, Reader
@@ -63,6 +64,7 @@ class Lint:
                 self._poison_range(item, (*path, "from"))
         for alias in self._pack.aliases():
             self._alias(alias.start, alias.size, alias.by)
+        lint_ordering(self._pack, self._elf)
         return [finding for reader in self._pack.readers for finding in reader.findings]
 
     def _check_defines(self) -> None:

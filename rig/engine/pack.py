@@ -163,6 +163,39 @@ FAULTS = Record(
     {"allow": ListOf(ALLOW), "deny": Text(choices=("all-others",)), "messages": ListOf(MESSAGE)},
     required=("deny",),
 )
+# Features of the CPU that ordering rules ask about, as `rig-trace order --feature` takes them.
+CPU_FEATURES = ("ets2", "bbm1", "bbm2", "idc", "dic")
+ALL_ORDERING = "arm64/all"
+
+
+def _wrong_end(item: dict[str, Any]) -> str:
+    if "until" in item and "ends" in item:
+        return "has until and ends, expected one of them: a run ends in one way"
+    if "bound" in item and item.get("ends") != "bound" and "until" not in item:
+        return "has bound, expected it with ends: bound or until only (else --timeout bounds a run)"
+    return ""
+
+
+ORDERING = Record(
+    {
+        "use": NAMES,
+        "require": NAMES,
+        "waive": ListOf(
+            Record(
+                {"rule": IDENT, "at": TEXT, "why": TEXT, "variants": NAMES},
+                required=("rule", "at", "why"),
+            )
+        ),
+        "features": ListOf(Text(choices=CPU_FEATURES)),
+        "ends": Text(choices=("guest", "bound")),
+        "until": TEXT,
+        "bound": Number(least=1),
+        "limit": Number(least=1, size=True),
+    },
+    required=("use",),
+    check=_wrong_end,
+)
+ORDERING_RULE = Record({"id": IDENT, "why": TEXT, "spec": TEXT}, required=("id", "why", "spec"))
 RANGE = Record({"from": TEXT, "size": Number(least=1, size=True)}, required=("from", "size"))
 PACK = Record(
     {
@@ -197,12 +230,15 @@ PACK = Record(
             )
         ),
         "faults": FAULTS,
+        "ordering": ORDERING,
+        "ordering-rules": ListOf(ORDERING_RULE),
     },
-    refused={"ordering": _LATER, "address_space": _LATER},
+    refused={"address_space": _LATER},
 )
-KINDS = ("checkpoints", "transitions", "invariants", "exceptions", "markers")
+KINDS = ("checkpoints", "transitions", "invariants", "exceptions", "markers", "ordering-rules")
 _JOINED = (
-    "watch", "volatile", "checkpoints", "transitions", "exceptions", "markers", "waive"
+    "watch", "volatile", "checkpoints", "transitions", "exceptions", "markers", "waive",
+    "ordering-rules",
 )  # fmt: skip
 
 
@@ -245,6 +281,18 @@ class Pack:
             for rule in faults.get(kind) or []:
                 found[rule["id"]] = {"kind": f"faults.{kind}", **rule}
         return found
+
+    def ordering(self) -> dict[str, Any]:
+        """What the pack says of ordering rules, empty when it has none."""
+        return dict(self.data.get("ordering") or {})
+
+    def ordering_rules(self) -> list[str]:
+        """The ids of the ordering rules that are used, without those that `waive` takes out."""
+        waived = {waiver["rule"] for waiver in self.items("waive")}
+        used = self.ordering().get("use") or []
+        known = [rule["id"] for rule in self.items("ordering-rules")]
+        chosen = known if ALL_ORDERING in used else [name for name in known if name in used]
+        return [name for name in chosen if name not in waived]
 
     def groups(self) -> list[str]:
         """The checkpoint groups in the order of the pack."""
@@ -313,6 +361,8 @@ def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
             pack.data.setdefault(name, {}).update(value)
         elif value is not None:
             pack.data[name] = value
+    if data.get("ordering") is not None:
+        pack.origin["ordering"] = (reader, ("ordering",))
     for name, text in (data.get("define") or {}).items():
         pack.origin[f"define.{name}"] = (reader, ("define", name))
         del text

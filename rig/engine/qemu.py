@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
 from .pack import Pack
+from .paths import default_elf
 
 # Same input, same run: virtual time counts instructions, no host time, no random seed.
 DETERMINISTIC = [
@@ -61,6 +64,51 @@ def machine_words(qemu: str, machine: Machine) -> list[str]:
         qemu, "-M", machine.machine, "-cpu", machine.cpu, "-m", machine.memory,
         "-smp", str(machine.cpus), *DETERMINISTIC, *QUIET, "-serial", f"file:{SERIAL}",
     ]  # fmt: skip
+
+
+# Words that say what to load; the image is QEMU's -kernel without any of them.
+_LOADS = {"-kernel", "-bios", "-pflash"}
+_FILE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
+
+
+def loads_itself(words: Sequence[str]) -> bool:
+    """Do QEMU's words say what is loaded, so that the rig does not have to?"""
+    return bool(_LOADS & set(words))
+
+
+def guest_words(qemu: str, machine: Machine, elf: str | None) -> list[str]:
+    """QEMU's words for a run of a guest: no plugin, stub or log."""
+    words = [*machine_words(qemu, machine), *machine.extra]
+    if elf is not None and not loads_itself(machine.extra):
+        words += ["-kernel", elf]
+    return words
+
+
+def guest_elf(pack: Pack, given: str | None) -> Path | None:
+    """The guest's ELF: the one given, or what the pack names; None for a guest that has none,
+    whose pack names none and tells QEMU what to load."""
+    if given:
+        return Path(given)
+    named = (pack.data.get("image") or {}).get("elf")
+    parts = [pack.data.get("machine") or {}, *pack.variants().values()]
+    if named is None and any(loads_itself(part.get("qemu") or []) for part in parts):
+        return None
+    return default_elf(named or f"{pack.guest}.elf")
+
+
+def with_files(machine: Machine, files: Mapping[str, Path]) -> Machine:
+    """The machine with the files that its words leave open, each `{NAME}`."""
+
+    def place(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in files:
+            option = "--image FILE" if name == "image" else f"--file {name}=FILE"
+            raise UsageError(f"the pack's words for QEMU need {match[0]}: give {option}")
+        if not files[name].is_file():
+            raise UsageError(f"{files[name]}: no such file (for {match[0]})")
+        return str(files[name].resolve())
+
+    return replace(machine, extra=tuple(_FILE.sub(place, word) for word in machine.extra))
 
 
 def command_line(qemu: str, machine: Machine, elf: Path, stepped: bool) -> list[str]:

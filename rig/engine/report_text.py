@@ -47,6 +47,13 @@ class TextReport:
             self._progress = False
         self.out.flush()
 
+    def progress(self, text: str) -> None:
+        """What goes on, over one line of a terminal."""
+        if self._live:
+            self.out.write(f"\r\x1b[K  {text}")
+            self.out.flush()
+            self._progress = True
+
     def detail(self, text: str) -> None:
         """A line that --quiet leaves out."""
         if not self.quiet:
@@ -138,6 +145,8 @@ class TextReport:
                 f"  free run: {phase.reason or 'failed'} after {phase.seconds:.1f} s, "
                 f"{len(phase.console)} console lines, {held[PASS]} checks held"
             )
+        elif phase.name == "ordering":
+            self._ordering(variant, phase)
         else:
             rate = phase.stepped / phase.seconds if phase.seconds else 0
             self.detail(
@@ -153,12 +162,33 @@ class TextReport:
             what = "could not judge" if phase.code == Exit.NO_JUDGEMENT else "time bound"
             self.line(f"  {self.style('red', what)}: {phase.error}")
 
+    def _ordering(self, variant: VariantResult, phase: Phase) -> None:
+        """The findings, what was looked at by each rule, and what is told besides."""
+        checks = [check for check in variant.checks if check.kind == "ordering"]
+        for check in checks:
+            if check.status == WAIVED:
+                self.line(
+                    f"  {self.style('yellow', 'waived')} {check.id} [{check.variant}]: "
+                    f"{check.text}: {check.why}"
+                )
+            elif check.status != PASS:
+                self.check(check)
+            else:
+                self.detail(f"  {self.style('green', 'ok')}   {check.rule:<22} {check.text}")
+        for note in phase.notes:
+            self.detail(f"  {note}")
+        self.detail(
+            f"  ordering: {phase.reason or 'failed'} after {phase.seconds:.1f} s, "
+            f"{tally(checks)[PASS]} rules held"
+        )
+
     def summary(self, run: RunResult, kept: str) -> None:
         """The last lines."""
         checks = run.checks()
         counts = tally(checks)
         for waiver in run.waived:
-            self.detail(f"waived: {waiver['rule']}: {waiver['why']}")
+            at = f" at {waiver['at']}" if "at" in waiver else ""
+            self.detail(f"waived: {waiver['rule']}{at}: {waiver['why']}")
         invariants = [
             c for c in checks if c.kind in ("transition", "invariant") and c.status == PASS
         ]

@@ -20,7 +20,7 @@ VERDICTS = {
 
 @dataclass
 class Phase:
-    """One phase (free run or stepping): what it measured and how it ended."""
+    """One phase (free run, ordering or stepping): what it measured and how it ended."""
 
     name: str
     reason: str = ""
@@ -30,6 +30,7 @@ class Phase:
     error: str = ""  # an infrastructure failure or the time bound, in words
     code: int = 0  # 3 or 124 with `error`
     console: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # told, and no check
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -39,6 +40,8 @@ class Phase:
             data |= {"stepped": self.stepped, "run_over": self.run_over}
         if self.name == "free-run":
             data["console"] = self.console
+        if self.notes:
+            data["notes"] = self.notes
         if self.error:
             data |= {"error": self.error, "error_code": self.code}
         return data
@@ -87,7 +90,7 @@ class VariantResult:
 class RunResult:
     """The whole run."""
 
-    command: str  # run, step, faults
+    command: str  # run, step, faults, order
     pack: dict[str, Any]
     elf: dict[str, Any]
     tools: dict[str, str]

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from .errors import CannotJudge, PackError, RigError, UsageError
 from .freerun import FreeRun, judge_log
 from .image import Image
 from .lint import lint
+from .order_check import GROUP as ORDERING
+from .order_phase import Ordering
 from .pack import Pack, group_of
 from .paths import REGISTERS, RULES, compiled, default_elf, need_compiled, pack_path
 from .process import find_tool, known_cpus, tool_version
@@ -27,6 +30,8 @@ from .registers import Table
 from .report_text import TextReport
 from .results import Phase, RunResult, VariantResult
 from .stepping import Stepping, make_job
+
+_NO_ELF = {"path": "", "build_id": ""}
 
 
 @dataclass
@@ -44,19 +49,29 @@ class Inputs:
         return Path(self.image.elf.path)
 
 
+def lint_pack(pack: Pack, elf: elf_file.Elf) -> Table:
+    """The architecture table that the pack fits, as it fits the ELF; raises PackError."""
+    table = registers.load(REGISTERS)
+    findings = lint(pack, elf, table)
+    if findings:
+        raise PackError(findings)
+    return table
+
+
+def hashes(pack: Pack) -> dict[str, str]:
+    """The files that hold the rules, with their sha256."""
+    files = [Path(reader.file) for reader in pack.readers] + [REGISTERS]
+    return {str(f.resolve()): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
 def load_inputs(pack_name: str, elf_name: str | None) -> Inputs:
     """Read and lint; raises PackError or UsageError before anything is started."""
     pack = pack_file.load(pack_path(pack_name), RULES)
     named = (pack.data.get("image") or {}).get("elf", f"{pack.guest}.elf")
     elf_path = Path(elf_name) if elf_name else default_elf(named)
     elf = elf_file.load(elf_path.resolve())
-    table = registers.load(REGISTERS)
-    findings = lint(pack, elf, table)
-    if findings:
-        raise PackError(findings)
-    files = [Path(reader.file) for reader in pack.readers] + [REGISTERS]
-    rules = {str(f.resolve()): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
-    return Inputs(pack, Image(elf, pack.aliases()), table, rules)
+    table = lint_pack(pack, elf)
+    return Inputs(pack, Image(elf, pack.aliases()), table, hashes(pack))
 
 
 def prepare_outputs(*names: str | None) -> None:
@@ -89,6 +104,8 @@ def groups_of(pack: Pack, command: str) -> list[str]:
         groups += ["markers"] * bool(pack.items("markers")) + ["end"]
     if command in ("run", "faults") and pack.data.get("faults"):
         groups.append("faults")
+    if command == "run" and pack.ordering():
+        groups.append(ORDERING)
     return list(dict.fromkeys(groups))
 
 
@@ -134,36 +151,63 @@ def reopen_command(args: argparse.Namespace, inputs: Inputs) -> str:
     return shlex.join(words)
 
 
-def judge(args: argparse.Namespace, report: TextReport) -> int:
-    """run, step and faults; returns the exit code."""
-    inputs = load_inputs(args.pack, args.elf)
-    report.reopen = reopen_command(args, inputs)
-    known = groups_of(inputs.pack, args.command)
+def group_wanted(args: argparse.Namespace, known: list[str]) -> None:
+    """Refuse a --group that this command's checks cannot be of."""
     if args.group is not None and args.group not in known:
         raise UsageError(
             f"no group {args.group!r} in rig {args.command}; it has: {', '.join(known)}"
         )
+
+
+def run_result(
+    command: str, pack: Pack, image: Image | None, rules: dict[str, str], runs: bool = True
+) -> RunResult:
+    """The record of a run that begins; `runs`: guests will be started, with the tools for it."""
+    waived = [dict(waiver) for waiver in pack.items("waive")]
+    return RunResult(
+        command=command,
+        pack={"guest": pack.guest, "files": [reader.file for reader in pack.readers]},
+        elf={"path": image.elf.path, "build_id": image.elf.build_id} if image else _NO_ELF,
+        tools=_tools(command) if runs else {"python": sys.version.split()[0]},
+        waived=waived + (pack.ordering().get("waive") or []) * (command in ("run", "order")),
+        rules=rules,
+    )
+
+
+def judge(args: argparse.Namespace, report: TextReport) -> int:
+    """run, step and faults; returns the exit code."""
+    inputs = load_inputs(args.pack, args.elf)
+    report.reopen = reopen_command(args, inputs)
+    group_wanted(args, groups_of(inputs.pack, args.command))
     machines = [
         machine_for(inputs.pack, name, args.cpu, args.memory)
         for name in args.variant or inputs.pack.variants()
     ]
-    run = RunResult(
-        command=args.command,
-        pack={"guest": inputs.pack.guest, "files": [r.file for r in inputs.pack.readers]},
-        elf={"path": str(inputs.elf), "build_id": inputs.image.elf.build_id},
-        tools=_tools(args.command),
-        waived=[dict(waiver) for waiver in inputs.pack.items("waive")],
-        rules=inputs.rules,
-    )
-    _check_cpu(args.cpu)
+    run = run_result(args.command, inputs.pack, inputs.image, inputs.rules)
+    check_cpu(args.cpu)
+
+    def one(machine: Machine, result: VariantResult, run_dir: RunDir) -> None:
+        _variant(args, inputs, machine, result, run_dir, report)
+
+    return run_variants(args, report, run, machines, one)
+
+
+def run_variants(
+    args: argparse.Namespace,
+    report: TextReport,
+    run: RunResult,
+    machines: list[Machine],
+    one: Callable[[Machine, VariantResult, RunDir], None],
+) -> int:
+    """Each machine by `one`, the reports, and the run directory's end; returns the exit code."""
     run_dir = RunDir(args.run_dir)
     keep, kept = False, ""
     try:
         for machine in machines:
             result = VariantResult(machine, run_dir=str(run_dir.path))
             run.variants.append(result)
-            report.heading(result, inputs.pack.guest)
-            _variant(args, inputs, machine, result, run_dir, report)
+            report.heading(result, run.pack["guest"])
+            one(machine, result, run_dir)
         if args.group is not None:
             _only_group(run, args.group)
         keep = run.code() != 0
@@ -190,7 +234,7 @@ def _write_reports(args: argparse.Namespace, run: RunResult) -> None:
         report_junit.write(run, Path(args.junit))
 
 
-def _check_cpu(cpu: str | None) -> None:
+def check_cpu(cpu: str | None) -> None:
     """Refuse a CPU that QEMU does not have, once, instead of in each phase."""
     if cpu is None:
         return
@@ -205,7 +249,7 @@ def _tools(command: str) -> dict[str, str]:
     tools["qemu"] = tool_version(find_tool("qemu-system-aarch64", "RIG_QEMU"))
     for name in ("setpriv", "taskset"):
         find_tool(name)
-    if command != "faults":
+    if command in ("run", "step"):
         tools["gdb"] = tool_version(find_tool("gdb-multiarch", "RIG_GDB"))
     return tools
 
@@ -224,6 +268,13 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
         FreeRun(inputs.pack, inputs.image, machine, path, args.timeout, gate).run(result)
         if args.command == "faults":
             result.checks = [check for check in result.checks if check.kind == "fault"]
+        report.phase(result, result.phases[-1])
+    if args.command == "run" and inputs.pack.ordering() and not result.phases[-1].error:
+        path = run_dir.phase(machine.variant, ORDERING)
+        phase = Ordering(
+            inputs.pack, inputs.image, machine, path, args.timeout, report.progress
+        )  # fmt: skip
+        phase.run(result)
         report.phase(result, result.phases[-1])
     if args.command in ("run", "step"):
         walker = compiled("librigwalk.so", inputs.elf)
@@ -272,14 +323,8 @@ def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
         )
     finally:
         kept = run_dir.finish(False)
-    run = RunResult(
-        "faults",
-        {"guest": inputs.pack.guest, "files": [r.file for r in inputs.pack.readers]},
-        {"path": str(inputs.elf), "build_id": inputs.image.elf.build_id},
-        {"python": sys.version.split()[0]},
-        [result],
-        rules=inputs.rules,
-    )
+    run = run_result("faults", inputs.pack, inputs.image, inputs.rules, runs=False)
+    run.variants.append(result)
     for check in result.checks:
         if check.status != "pass":
             report.check(check)

@@ -100,7 +100,7 @@ class Shape(PackTest):
             ("state: last", "state: nowhere"): r"5:15: steady-state: 'nowhere'",
             ("steady-state: last\n", ""): r"no 'steady-state'",
             ("guest: test", "guest: test\nguest: test"): r":2:1: guest: is given twice",
-            ("guest: test", "guest: test\nordering: {}"): r"ordering: is not implemented",
+            ("guest: test", "guest: test\nordering: {}"): r"ordering: has no 'use'",
             ("guest: test", "guest: test\naddress_space: []"): r"address_space: is not implemented",
             ("use: [base]", "use: [nothing]"): r":2:7: use\[0\]: no pack 'nothing'",
             ("id: aligned, from", "id: other, from"): r"'other' has no 'always'",
