@@ -40,11 +40,10 @@ static void put_range(struct phrase *phrase, const struct timeline_line *line)
     }
 }
 
-static bool is_address(uint32_t sys)
+static bool is_vbar(uint32_t sys)
 {
     return sys == A64_VBAR_EL1 || sys == A64_VBAR_EL12 || sys == A64_VBAR_EL2 ||
-           sys == A64_VBAR_EL3 || sys == A64_ELR_EL1 || sys == A64_ELR_EL12 || sys == A64_ELR_EL2 ||
-           sys == A64_ELR_EL3;
+           sys == A64_VBAR_EL3;
 }
 
 static void put_register(struct phrase *phrase, struct event_input *input,
@@ -63,7 +62,7 @@ static void put_register(struct phrase *phrase, struct event_input *input,
     }
     phrase_add(phrase, "0x%" PRIx64, line->value);
     const struct place *place = event_input_place(input, line->value);
-    if (is_address(sys) && place->symbol[0] != '\0') {
+    if (is_vbar(sys) && place->symbol[0] != '\0') {
         phrase_add(phrase, " <%s>", place->symbol);
     }
     if (register_words(sys, line->value, words)[0] != '\0') {

@@ -36,7 +36,9 @@ static bool take_header(struct event_trace *trace, uint64_t *used, char *error)
         return false;
     }
     if (header->kind != TRACE_EVENTS) {
-        return refuse(error, "the trace is not one of events");
+        return refuse(error, header->kind == TRACE_COVERAGE
+                                 ? "a coverage trace and no event trace: rig-trace cover reads it"
+                                 : "the trace is not one of events");
     }
     *used = header->used;
     trace->flags = header->flags;

@@ -212,8 +212,11 @@ static bool take_header(struct trace *trace, uint64_t *used, char *error)
                  version, TRACE_VERSION);
         return false;
     }
-    if (FIELD32(header, struct trace_header, kind) != TRACE_COVERAGE) {
-        return refuse(error, "the trace is not one of coverage");
+    uint32_t kind = FIELD32(header, struct trace_header, kind);
+    if (kind != TRACE_COVERAGE) {
+        return refuse(error, kind == TRACE_EVENTS ? "an event trace and no coverage trace: "
+                                                    "rig-trace events and rig-trace order read it"
+                                                  : "the trace is not one of coverage");
     }
     *used = FIELD64(header, struct trace_header, used);
     trace->flags = FIELD32(header, struct trace_header, flags);
