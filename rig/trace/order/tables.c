@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SLOTS = 64, KEY_SHIFT = 12 };
+enum { FIRST_SLOTS = 64, KEY_SHIFT = 12, LAST_LEVEL = 3 };
 
 /* A frame is a granule of 4, 16 or 64 KiB, or a root that is smaller and may share its page with
  * others: it is hashed by its own address, and looked for at each of the three bases. */
@@ -69,6 +69,83 @@ static struct table_frame *new_frame(const struct trace_frame *frame, uint64_t e
     return known;
 }
 
+static struct table_link *link_slot(struct table_link *links, size_t count, uint64_t child)
+{
+    size_t at = home_of(child, count);
+    while (links[at].child != 0 && links[at].child != child) {
+        at = (at + 1) & (count - 1);
+    }
+    return &links[at];
+}
+
+static bool more_links(struct tables *tables)
+{
+    size_t wanted = tables->link_slots == 0 ? FIRST_SLOTS : tables->link_slots * 2;
+    struct table_link *links = calloc(wanted, sizeof(*links));
+    if (links == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < tables->link_slots; i++) {
+        if (tables->links[i].child != 0) {
+            *link_slot(links, wanted, tables->links[i].child) = tables->links[i];
+        }
+    }
+    free(tables->links);
+    tables->links = links;
+    tables->link_slots = wanted;
+    return true;
+}
+
+/* A table descriptor's next table: bits 47:12, DDI 0487 D8.3.1. */
+static bool leads_to(unsigned int level, uint64_t word, uint64_t *child)
+{
+    *child = word & UINT64_C(0xfffffffff000);
+    return level < LAST_LEVEL && (word & 3) == 3 && *child != 0;
+}
+
+static bool link_word(struct tables *tables, const struct table_frame *frame, uint64_t word_pa,
+                      uint64_t value)
+{
+    uint64_t child;
+    if (!leads_to(frame->level, value, &child)) {
+        return true;
+    }
+    if (tables->link_count >= tables->link_slots / 2 && !more_links(tables)) {
+        return false;
+    }
+    struct table_link *link = link_slot(tables->links, tables->link_slots, child);
+    tables->link_count += link->child == 0 ? 1 : 0;
+    *link = (struct table_link){.child = child, .word = word_pa};
+    return true;
+}
+
+static bool link_words(struct tables *tables, const struct table_frame *frame)
+{
+    for (size_t i = 0; i < frame->size / sizeof(frame->words[0]); i++) {
+        if (!link_word(tables, frame, frame->pa + i * sizeof(frame->words[0]), frame->words[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tables_parent(const struct tables *tables, uint64_t pa, uint64_t *word)
+{
+    if (tables->link_slots == 0 || pa == 0) {
+        return false;
+    }
+    const struct table_link *link = link_slot(tables->links, tables->link_slots, pa);
+    const struct table_frame *frame = link->child == 0 ? NULL : tables_find(tables, link->word);
+    uint64_t child;
+    if (frame == NULL ||
+        !leads_to(frame->level, frame->words[(link->word - frame->pa) / sizeof(*word)], &child) ||
+        child != pa) {
+        return false;
+    }
+    *word = link->word;
+    return true;
+}
+
 bool tables_add(struct tables *tables, const struct trace_frame *frame, uint64_t event)
 {
     struct table_frame *known = new_frame(frame, event);
@@ -83,7 +160,7 @@ bool tables_add(struct tables *tables, const struct trace_frame *frame, uint64_t
     }
     place(tables->slots, tables->slot_count, known);
     tables->frame_count++;
-    return true;
+    return link_words(tables, known);
 }
 
 /* Close the gap at a slot that was emptied, so that no search ends there too early. */
@@ -168,6 +245,7 @@ bool tables_store(struct tables *tables, uint64_t word_pa, uint64_t value, uint6
             }
             found = true;
             *word = value;
+            (void)link_word(tables, frame, word_pa, value); /* no memory: a way up not known */
         }
     }
     return found;
@@ -182,6 +260,7 @@ void tables_free(struct tables *tables)
         }
     }
     free(tables->slots);
+    free(tables->links);
     *tables = (struct tables){0};
 }
 

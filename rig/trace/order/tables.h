@@ -23,9 +23,17 @@ struct table_frame {
     uint64_t *words; /* as stored last */
 };
 
+/* Which word led to a table last; it may have changed since. */
+struct table_link {
+    uint64_t child; /* 0: the slot is free; a table at 0 has no link */
+    uint64_t word;
+};
+
 struct tables {
     struct table_frame **slots; /* open hash by pa / 4096 */
     size_t slot_count, frame_count;
+    struct table_link *links; /* open hash by child */
+    size_t link_slots, link_count;
 };
 
 /* FRAME, FRAME_GONE, and a STORE with TRACE_EVENT_TABLE. tables_store gives the word as it stood
@@ -37,6 +45,10 @@ void tables_free(struct tables *tables);
 
 /* The frame that holds the address, or NULL. */
 const struct table_frame *tables_find(const struct tables *tables, uint64_t pa);
+
+/* The word that holds a table descriptor of the frame at `pa`, one of them if there are several.
+ * False when none is known. */
+bool tables_parent(const struct tables *tables, uint64_t pa, uint64_t *word);
 
 /* rig_walk_read_u64 with a struct tables as its context: > 0 where no frame is known. */
 int tables_read(void *tables, uint64_t pa, uint64_t *value);
