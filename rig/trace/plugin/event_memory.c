@@ -345,6 +345,17 @@ static void on_load(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va, 
     load(cpu, &access, info, look);
 }
 
+/* QEMU 7.2 calls a callback that is registered for stores on loads, too, and one for loads on
+ * stores only; one for both is called once for each. */
+static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *data)
+{
+    if (qemu_plugin_mem_is_store(info)) {
+        on_store(vcpu, info, va, data);
+    } else {
+        on_load(vcpu, info, va, data);
+    }
+}
+
 void memory_start(void)
 {
     recorder.zva_bytes = ZVA_BYTES_USUAL;
@@ -358,8 +369,6 @@ void memory_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa)
         no_memory();
         return;
     }
-    qemu_plugin_register_vcpu_mem_cb(insn, on_load, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R,
-                                     site);
-    qemu_plugin_register_vcpu_mem_cb(insn, on_store, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W,
+    qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
                                      site);
 }
