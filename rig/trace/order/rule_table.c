@@ -140,10 +140,13 @@ static bool report_use(struct rule *rule, const struct trace_event *event, const
 }
 
 /* A page that EL0 may use is mapped late by many kernels, which count on the handler to find the
- * descriptor valid when hardware did not see it in time. */
+ * descriptor valid when hardware did not see it in time. A page for EL1 that only lacks UXN is
+ * none.
+ */
 static bool users(const struct use *use, const struct rig_walk_attributes *attr)
 {
-    return use->el == 0 || attr->el0_read != 0 || attr->el0_write != 0 || attr->el0_exec != 0;
+    return use->el == 0 || attr->el0_read != 0 || attr->el0_write != 0 ||
+           (attr->el0_exec != 0 && attr->el1_exec == 0);
 }
 
 static bool judge_word(struct rule *rule, const struct trace_event *event, const struct use *use,
