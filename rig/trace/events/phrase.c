@@ -9,10 +9,9 @@ struct phrase phrase_begin(char *text, size_t size)
     return (struct phrase){.text = text, .size = size};
 }
 
-static void add_list(struct phrase *phrase, const char *format, va_list arguments)
+/* Take in what vsnprintf wanted to write at the end. */
+static void settle(struct phrase *phrase, int length)
 {
-    int length =
-        vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments);
     size_t wanted = length < 0 ? 0 : (size_t)length;
     size_t room = phrase->size - phrase->used - 1;
     phrase->used += wanted < room ? wanted : room;
@@ -22,7 +21,8 @@ void phrase_add(struct phrase *phrase, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    add_list(phrase, format, arguments);
+    settle(phrase,
+           vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments));
     va_end(arguments);
 }
 
@@ -33,6 +33,7 @@ void phrase_list(struct phrase *phrase, const char *format, ...)
         phrase_add(phrase, ", ");
     }
     va_start(arguments, format);
-    add_list(phrase, format, arguments);
+    settle(phrase,
+           vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments));
     va_end(arguments);
 }

@@ -71,9 +71,9 @@ static void put_report(const struct report *report)
 {
     const struct event_trace *trace = &report->input->trace;
     const struct event_stats *stats = report->stats;
-    printf("%s: %" PRIu64 " events of %" PRIu32 " CPU%s, plugin API %" PRIu32 ", %zu bytes\n",
-           report->options->input.trace, trace->event_count, trace->cpus,
-           trace->cpus == 1 ? "" : "s", trace->api, trace->size);
+    printf("%s: %" PRIu64 " event%s of %" PRIu32 " CPU%s, plugin API %" PRIu32 ", %zu bytes\n",
+           report->options->input.trace, trace->event_count, trace->event_count == 1 ? "" : "s",
+           trace->cpus, trace->cpus == 1 ? "" : "s", trace->api, trace->size);
     put_flags(trace);
     puts("\nevents by kind");
     for (unsigned int kind = 1; kind < TRACE_EVENT_KINDS; kind++) {
