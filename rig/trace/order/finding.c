@@ -9,7 +9,7 @@ struct finding_key {
     const char *rule; /* the module's own string; NULL: the slot is free */
     enum order_level level;
     uint64_t write_pc;
-    uint64_t consumer_pc;
+    uint64_t group; /* the consumer's PC unless the rule says otherwise */
 };
 
 struct finding_slot {
@@ -38,13 +38,13 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 static size_t hash_of(const struct finding_key *key)
 {
     uint64_t hash = mix((uint64_t)(uintptr_t)key->rule, (uint64_t)key->level);
-    return (size_t)mix(mix(hash, key->write_pc), key->consumer_pc);
+    return (size_t)mix(mix(hash, key->write_pc), key->group);
 }
 
 static bool same(const struct finding_key *left, const struct finding_key *right)
 {
     return left->rule == right->rule && left->level == right->level &&
-           left->write_pc == right->write_pc && left->consumer_pc == right->consumer_pc;
+           left->write_pc == right->write_pc && left->group == right->group;
 }
 
 /* The key's slot, or the free one where it belongs; NULL while there is no slot at all. */
@@ -121,8 +121,15 @@ bool rule_again(struct rule *rule, enum order_level level, uint64_t write_pc, ui
 bool rule_report(struct rule *rule, enum order_level level, const struct order_end *write,
                  const struct order_end *consumer, const struct finding_text *text)
 {
+    return rule_report_group(rule, level, write, consumer, text, consumer->pc);
+}
+
+bool rule_report_group(struct rule *rule, enum order_level level, const struct order_end *write,
+                       const struct order_end *consumer, const struct finding_text *text,
+                       uint64_t group)
+{
     struct findings *findings = rule->findings;
-    const struct finding_key key = {rule->module->info.id, level, write->pc, consumer->pc};
+    const struct finding_key key = {rule->module->info.id, level, write->pc, group};
     if (count_again(findings, &key)) {
         return true;
     }

@@ -42,8 +42,9 @@ struct order_end {
 enum { ORDER_TEXT = 320 };
 
 /*
- * A hazard. The same rule at the same two PCs is one finding, counted. Texts are whole sentences
- * without a full stop at the end.
+ * A hazard. The same rule at the same two PCs is one finding, counted; code that was copied without
+ * what has to follow is one finding, too, however many of its instructions execute. Texts are whole
+ * sentences without a full stop at the end.
  */
 struct order_finding {
     const char *rule; /* its id */

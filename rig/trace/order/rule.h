@@ -48,6 +48,12 @@ struct finding_text {
 };
 bool rule_report(struct rule *rule, enum order_level level, const struct order_end *write,
                  const struct order_end *consumer, const struct finding_text *text);
+/* The same where one mistake reaches many consumers, so that their PCs make no finding of their
+ * own: findings of one writer are one when `group` is the same. The first consumer stands for all.
+ */
+bool rule_report_group(struct rule *rule, enum order_level level, const struct order_end *write,
+                       const struct order_end *consumer, const struct finding_text *text,
+                       uint64_t group);
 /* The hazard between these PCs is reported already: counts it once more. Saves building its texts.
  */
 bool rule_again(struct rule *rule, enum order_level level, uint64_t write_pc, uint64_t consumer_pc);

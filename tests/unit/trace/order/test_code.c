@@ -241,6 +241,26 @@ static void a_store_beside_the_code_does_not_count(void **state)
     assert_true(finding.write.pc == write_pc);
 }
 
+/* A loader that moved itself: whatever of the copy executes, one step is missing behind one store.
+ */
+static void one_copy_is_one_finding(void **state)
+{
+    (void)state;
+    store(1, 0);
+    for (unsigned int i = 0; i < 5; i++) {
+        build_translate(&live.build, 0, 1, CODE_VA + i * 8, CODE_PA + i * 8, NOPS, 2, &written);
+    }
+    struct order_finding finding = live_expect(&live, RULE, NULL, 1, 0, "no DC that cleans");
+    assert_true(finding.count == 5 && finding.consumer.pc == CODE_VA);
+
+    store(1, 0); /* two steps, two findings: behind the second IC no DSB came */
+    execute();
+    steps(DC | DSB1 | IC);
+    live_insn(&live, OP_ISB, 0);
+    execute();
+    live_expect(&live, RULE, NULL, 2, 0, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(with_translation_off_it_is_noted),
         cmocka_unit_test(another_cpu_needs_its_own_cse),
         cmocka_unit_test(a_store_beside_the_code_does_not_count),
+        cmocka_unit_test(one_copy_is_one_finding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
