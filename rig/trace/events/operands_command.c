@@ -17,26 +17,88 @@ static int by_pc(const void *left, const void *right)
     return (a->opcode > b->opcode) - (a->opcode < b->opcode);
 }
 
-static enum exit_code operands(struct event_input *input, const struct events_options *options)
+/* A kernel masks and unmasks interrupts a hundred thousand times with MSR DAIF, and each operand
+ * asked for stops a run. One rule wants them: an exception while a write of VBAR is not
+ * synchronized. */
+struct vbar_pending {
+    bool cpus[UINT8_MAX + 1];
+};
+
+static void follow_vbar(struct vbar_pending *pending, const struct trace_event *event)
 {
-    (void)options;
-    struct site_counts sites = {0};
-    struct event_cursor cursor = event_trace_begin(&input->trace);
+    if (event->kind == TRACE_EVENT_ENTRY) {
+        pending->cpus[event->cpu] = false;
+    } else if (event->kind == TRACE_EVENT_INSN) {
+        switch (a64_class(event->opcode)) {
+        case A64_ISB:
+        case A64_ERET:
+            pending->cpus[event->cpu] = false;
+            break;
+        case A64_MSR:
+            switch (a64_sys(event->opcode)) {
+            case A64_VBAR_EL1:
+            case A64_VBAR_EL2:
+            case A64_VBAR_EL3:
+            case A64_VBAR_EL12:
+                pending->cpus[event->cpu] = true;
+                break;
+            default:
+                break;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static bool wanted(const struct vbar_pending *pending, const struct trace_event *event)
+{
+    if (event->kind != TRACE_EVENT_INSN || !a64_has_operand(event->opcode)) {
+        return false;
+    }
+    bool daif = a64_class(event->opcode) == A64_MSR && a64_sys(event->opcode) == A64_DAIF_REGISTER;
+    return !daif || pending->cpus[event->cpu];
+}
+
+/* Every execution of each site, and the sites that a rule wants something of. */
+static void collect(const struct event_trace *trace, struct site_counts *all,
+                    struct site_counts *needed)
+{
+    struct vbar_pending pending = {0};
+    struct event_cursor cursor = event_trace_begin(trace);
     const struct trace_event *event;
     while ((event = event_next(&cursor)) != NULL) {
         if (event->kind == TRACE_EVENT_INSN && a64_has_operand(event->opcode)) {
-            site_counts_add(&sites, event->pc, event->opcode);
+            site_counts_add(all, event->pc, event->opcode);
         }
+        if (wanted(&pending, event)) {
+            site_counts_add(needed, event->pc, event->opcode);
+        }
+        follow_vbar(&pending, event);
     }
-    if (sites.count > 0) {
-        qsort(sites.items, sites.count, sizeof(sites.items[0]), by_pc);
+    if (needed->count > 0) {
+        qsort(all->items, all->count, sizeof(all->items[0]), by_pc);
+        qsort(needed->items, needed->count, sizeof(needed->items[0]), by_pc);
     }
-    for (size_t i = 0; i < sites.count; i++) {
-        const struct site_count *site = &sites.items[i];
+}
+
+static enum exit_code operands(struct event_input *input, const struct events_options *options)
+{
+    (void)options;
+    struct site_counts all = {0};
+    struct site_counts needed = {0};
+    collect(&input->trace, &all, &needed);
+    for (size_t i = 0, at = 0; i < needed.count; i++, at++) {
+        while (by_pc(&all.items[at], &needed.items[i]) != 0) {
+            at++; /* both are in order, and what is needed is among all */
+        }
+        const struct site_count *site = &all.items[at];
         printf("0x%" PRIx64 " %" PRIu32 " %" PRIu64 " %s\n", site->pc, a64_rt(site->opcode),
                site->count, event_class_name(a64_class(site->opcode)));
     }
-    site_counts_free(&sites);
+    site_counts_free(&all);
+    site_counts_free(&needed);
     return EXIT_HELD;
 }
 
