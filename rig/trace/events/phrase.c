@@ -9,9 +9,11 @@ struct phrase phrase_begin(char *text, size_t size)
     return (struct phrase){.text = text, .size = size};
 }
 
-/* Take in what vsnprintf wanted to write at the end. */
-static void settle(struct phrase *phrase, int length)
+static void add_all(struct phrase *phrase, const char *format, va_list arguments)
 {
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is in the callers
+    int length =
+        vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments);
     size_t wanted = length < 0 ? 0 : (size_t)length;
     size_t room = phrase->size - phrase->used - 1;
     phrase->used += wanted < room ? wanted : room;
@@ -21,8 +23,7 @@ void phrase_add(struct phrase *phrase, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    settle(phrase,
-           vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments));
+    add_all(phrase, format, arguments);
     va_end(arguments);
 }
 
@@ -33,7 +34,6 @@ void phrase_list(struct phrase *phrase, const char *format, ...)
         phrase_add(phrase, ", ");
     }
     va_start(arguments, format);
-    settle(phrase,
-           vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments));
+    add_all(phrase, format, arguments);
     va_end(arguments);
 }
