@@ -11,9 +11,9 @@ struct phrase phrase_begin(char *text, size_t size)
 
 static void add_all(struct phrase *phrase, const char *format, va_list arguments)
 {
+    char *end = phrase->text + phrase->used;
     // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is in the callers
-    int length =
-        vsnprintf(phrase->text + phrase->used, phrase->size - phrase->used, format, arguments);
+    int length = vsnprintf(end, phrase->size - phrase->used, format, arguments);
     size_t wanted = length < 0 ? 0 : (size_t)length;
     size_t room = phrase->size - phrase->used - 1;
     phrase->used += wanted < room ? wanted : room;
