@@ -112,7 +112,8 @@ def judged(
     variant: str = "",
 ) -> Judged:
     """Checks of a report. `rules` are the pack's: id to why and spec."""
-    findings = _Findings(rules, variant)
+    titles = {rule["id"]: rule["title"] or rule["id"] for rule in report["rules"]}
+    findings = _Findings(rules, titles, variant)
     checks = [findings.check(item) for item in report["findings"] if item["level"] == "error"]
     broken = {check.rule for check in checks if check.failed}
     for rule in report["rules"]:
@@ -186,8 +187,11 @@ def _unused(waiver: dict[str, Any], variant: str) -> Check:
 class _Findings:
     """Numbers the findings of each rule."""
 
-    def __init__(self, rules: Mapping[str, Mapping[str, Any]], variant: str) -> None:
+    def __init__(
+        self, rules: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str], variant: str
+    ) -> None:
         self._rules = rules
+        self._titles = titles
         self._variant = variant
         self._numbers: dict[str, int] = {}
 
@@ -203,7 +207,7 @@ class _Findings:
             kind="ordering",
             group=GROUP,
             status=FAIL,
-            text=f"{finding['missing']}{times}",
+            text=f"{self._titles.get(rule, rule)}{times}",
             why=known.get("why", ""),
             spec=str(finding.get("section") or known.get("spec", "")),
             expected=finding.get("fix") or "",

@@ -15,7 +15,7 @@ from .order_check import Settings, judged, order
 from .order_run import End, Recorder
 from .pack import Pack
 from .process import find_tool
-from .qemu import SERIAL, Machine, guest_words
+from .qemu import SERIAL, Machine, guest_words, machine_words
 from .results import Phase, VariantResult
 
 
@@ -36,11 +36,15 @@ class Ordering:
         self._phase(result, self._record_and_judge)
 
     def judge_trace(self, trace: Path, result: VariantResult) -> None:
-        """Judge a trace that somebody else recorded. What CPU it is of only the pack can say."""
+        """Judge a trace that was recorded before, on this machine."""
 
         def judge(phase: Phase, result: VariantResult) -> None:
             phase.reason = "trace given"
-            self._judge(trace, self._settings({}, phase), phase, result)
+            try:
+                registers = self._identify()
+            except CannotJudge:
+                registers = {}  # a trace can be judged where no QEMU is
+            self._judge(trace, self._settings(registers, phase), phase, result)
 
         self._phase(result, judge)
 
@@ -57,6 +61,14 @@ class Ordering:
             phase.code, phase.reason, phase.error = Exit.NO_JUDGEMENT, "failed", str(error)
         phase.seconds = time.monotonic() - started
 
+    def _identify(self) -> dict[str, int]:
+        """The identification registers of the machine's CPU."""
+        room = self.run_dir / "cpu"
+        room.mkdir(exist_ok=True)
+        return identify(
+            machine_words(find_tool("qemu-system-aarch64", "RIG_QEMU"), self.machine), room
+        )
+
     def _record_and_judge(self, phase: Phase, result: VariantResult) -> None:
         elf = None if self.image is None else self.image.elf.path
         words = guest_words(find_tool("qemu-system-aarch64", "RIG_QEMU"), self.machine, elf)
@@ -66,7 +78,7 @@ class Ordering:
         bound = float(spec.get("bound", self.timeout))
         recorder = Recorder(words, self.run_dir, bound, self.image, end, spec.get("limit", 0))
         recorder.say = self.say
-        settings = self._settings(identify(words, recorder.room("cpu")), phase)
+        settings = self._settings(self._identify(), phase)
         recording = recorder.record()
         phase.notes += recording.notes
         console = self.run_dir / SERIAL

@@ -106,6 +106,7 @@ class Recorder:
         first = self.room("sites")
         self._run(words, first, SITES, f",stores=off{ram}")
         chosen = choose_sites(with_zva(sites_of(tool, first / SITES), self.image))
+        (first / SITES).unlink()  # as large as the trace, and of no use any more
         recording.runs += 1
         if chosen.sites:
             self.say(f"ordering: asking for {chosen.total()} operands")

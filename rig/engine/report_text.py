@@ -174,7 +174,8 @@ class TextReport:
             elif check.status != PASS:
                 self.check(check)
             else:
-                self.detail(f"  {self.style('green', 'ok')}   {check.rule:<22} {check.text}")
+                looked_at = check.text.rpartition(": ")[2]
+                self.detail(f"  {self.style('green', 'ok')}   {check.rule:<22} {looked_at}")
         for note in phase.notes:
             self.detail(f"  {note}")
         self.detail(

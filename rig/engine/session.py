@@ -269,13 +269,6 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
         if args.command == "faults":
             result.checks = [check for check in result.checks if check.kind == "fault"]
         report.phase(result, result.phases[-1])
-    if args.command == "run" and inputs.pack.ordering() and not result.phases[-1].error:
-        path = run_dir.phase(machine.variant, ORDERING)
-        phase = Ordering(
-            inputs.pack, inputs.image, machine, path, args.timeout, report.progress
-        )  # fmt: skip
-        phase.run(result)
-        report.phase(result, result.phases[-1])
     if args.command in ("run", "step"):
         walker = compiled("librigwalk.so", inputs.elf)
         job = make_job(
@@ -290,6 +283,13 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
         Stepping(job, inputs.image, machine, path, args.timeout, report.event).run(result)
         if result.phases and result.phases[-1].name == "step":
             report.phase(result, result.phases[-1])
+    # A free run that did not end would not end again.
+    if args.command == "run" and inputs.pack.ordering() and not result.phases[0].error:
+        path = run_dir.phase(machine.variant, ORDERING)
+        ordering = Ordering(inputs.pack, inputs.image, machine, path, args.timeout)
+        ordering.say = report.progress
+        ordering.run(result)
+        report.phase(result, result.phases[-1])
 
 
 def _only_group(run: RunResult, group: str) -> None:

@@ -38,7 +38,7 @@ def load(name: str) -> dict[str, Any]:
         raise ListError(f"broken.yaml has no entry {name}; it has {', '.join(entries)}")
     entry: dict[str, Any] = entries[name]
     known = {"why", "edits", "build", "first", "red", "says", "console"}
-    known |= {"variants", "exit", "timeout", "stops_before", "pack", "image"}
+    known |= {"variants", "exit", "timeout", "stops_before", "pack", "image", "ordering"}
     unknown = set(entry) - known
     if unknown or not entry.get("edits") or not entry.get("why"):
         raise ListError(f"{name}: why and edits are needed; unknown keys: {sorted(unknown)}")
@@ -100,6 +100,20 @@ def judge_words(what: str, words: list[str], text: str) -> list[str]:
     return [f"{what} does not say '{word}'" for word in words if word not in text]
 
 
+def judge_ordering(entry: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """The ordering rules that have findings. A guest that stops early gives some of them nothing to
+    judge: such a check has the rule's own name, and is no finding."""
+    found = {
+        rule["id"]
+        for rule in report["broken"]
+        if rule["kind"] == "ordering" and rule["check"] != f"ordering.{rule['id']}"
+    }
+    expected = set(entry.get("ordering", []))
+    if found == expected:
+        return []
+    return [f"ordering: {sorted(found)}, expected exactly {sorted(expected)}"]
+
+
 def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -> list[str]:
     """Run the rig on the broken guest; what differs from the list."""
     elf = build_dir / entry.get("image", "tyrne.elf")
@@ -133,9 +147,10 @@ def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -
     first = report["first_failed"]["rule"] if report["first_failed"] else None
     if first != entry.get("first"):
         complaints.append(f"the first broken rule is {first}, expected {entry.get('first')}")
-    red = {rule["id"] for rule in report["broken"]}
+    red = {rule["id"] for rule in report["broken"] if rule["kind"] != "ordering"}
     if red != expected:
         complaints.append(f"red: {sorted(red)}, expected exactly {sorted(expected)}")
+    complaints += judge_ordering(entry, report)
     consoles = [path.read_text(errors="replace") for path in run_dir.rglob("serial.txt")]
     if entry.get("console") and not consoles:
         complaints.append("the run kept no console")

@@ -446,7 +446,7 @@ class Reports(unittest.TestCase):
         check = found.checks[0]
         self.assertEqual((check.actual, check.expected, check.spec),
                          ("no DSB between", "put a DSB there", "D2"))  # fmt: skip
-        self.assertEqual(check.text, "no DSB between, 2 times")
+        self.assertEqual(check.text, "title of a, 2 times")
         details = "\n".join(check.details)
         for words in ("write    0xffff000040081234 <f+0x4> k/a.c:12  isb", "(address 0x1000)",
                       "VA 0x1000", "  => isb"):  # fmt: skip
@@ -523,10 +523,15 @@ class Tool(Folder):
                 with self.assertRaisesRegex(error, pattern):
                     order_check.order(trace, None)
 
+    registers: dict[str, int] = {}
+
     def phase(self, ordering: str, report: dict[str, Any]) -> tuple[VariantResult, str]:
         """The phase of a given trace, and the words that rig-trace got."""
         result = VariantResult(MACHINE)
-        with self.fake(report, report["exit_code"]):
+        with (
+            self.fake(report, report["exit_code"]),
+            mock.patch("engine.order_phase.identify", return_value=self.registers),
+        ):
             Ordering(self.load(ordering), make_image(), MACHINE, self.path, 5).judge_trace(
                 self.path / "t", result
             )
@@ -549,6 +554,17 @@ class Tool(Folder):
         )
         self.assertEqual(result.code(), 1)
         self.assertIn("not known: none", result.phases[0].notes[0])
+
+    def test_features_of_the_cpu(self) -> None:
+        """The pack's word counts, else the CPU's."""
+        self.registers = {"ID_AA64MMFR1_EL1": 2 << 36}
+        report = a_report([a_rule("tlbi-completes")])
+        result, words = self.phase("{use: [arm64/all]}", report)
+        self.assertIn("--feature ets2 --id ID_AA64MMFR1_EL1=0x0", words)
+        self.assertEqual(result.phases[0].notes, ["CPU features by its registers: ets2"])
+        result, words = self.phase("{use: [arm64/all], features: []}", report)
+        self.assertNotIn("ets2", words)
+        self.assertEqual(result.phases[0].notes, ["CPU features by the pack: none"])
 
     def test_phase_that_judges_nothing(self) -> None:
         """Zero subjects and lost operands are 3, whatever else there is."""
