@@ -185,20 +185,40 @@ uint64_t history_dc(const struct cpu_history *history, uint64_t t, uint64_t line
     return own < every ? own : every;
 }
 
-static uint64_t first_ic(const struct line_marks *marks, uint64_t t)
+static bool is_local(uint32_t ic)
+{
+    return a64_sys(ic) == A64_SYS(1, 0, 7, 5, 0); /* IC IALLU */
+}
+
+static uint64_t first_ic(const struct line_marks *marks, uint64_t t, bool broadcast)
 {
     if (marks == NULL) {
         return HISTORY_NEVER;
     }
-    size_t at = mark_at(marks, t);
-    return at < marks->count ? marks->marks[at].event : HISTORY_NEVER;
+    for (size_t i = mark_at(marks, t); i < marks->count; i++) {
+        if (!broadcast || !is_local(marks->marks[i].opcode)) {
+            return marks->marks[i].event;
+        }
+    }
+    return HISTORY_NEVER;
+}
+
+static uint64_t find_ic(const struct cpu_history *history, uint64_t t, uint64_t line,
+                        bool broadcast)
+{
+    uint64_t every = first_ic(&history->ic.every, t, broadcast);
+    uint64_t own = first_ic(line_find(&history->ic, line), t, broadcast);
+    return own < every ? own : every;
 }
 
 uint64_t history_ic(const struct cpu_history *history, uint64_t t, uint64_t line)
 {
-    uint64_t every = first_ic(&history->ic.every, t);
-    uint64_t own = first_ic(line_find(&history->ic, line), t);
-    return own < every ? own : every;
+    return find_ic(history, t, line, false);
+}
+
+uint64_t history_ic_broadcast(const struct cpu_history *history, uint64_t t, uint64_t line)
+{
+    return find_ic(history, t, line, true);
 }
 
 static void list_free(struct history_list *list)

@@ -71,5 +71,7 @@ uint64_t history_dsb(const struct cpu_history *history, uint64_t t, enum a64_dom
 uint64_t history_dc(const struct cpu_history *history, uint64_t t, uint64_t line, unsigned int what,
                     bool poc);
 uint64_t history_ic(const struct cpu_history *history, uint64_t t, uint64_t line);
+/* The same, but only IC that other CPUs obey, too: IC IALLU is this CPU's own. */
+uint64_t history_ic_broadcast(const struct cpu_history *history, uint64_t t, uint64_t line);
 
 #endif

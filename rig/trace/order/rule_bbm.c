@@ -30,8 +30,8 @@ struct state {
     struct swap swap;
 };
 
-static bool report(struct rule *rule, const struct bbm_change *change,
-                   const struct order_end *write, const struct order_end *consumer,
+/* The store of the new descriptor is both ends: it comes too early, and nothing else has to. */
+static bool report(struct rule *rule, const struct bbm_change *change, const struct order_end *make,
                    const char *missing, const char *detail)
 {
     struct finding_text text;
@@ -43,7 +43,7 @@ static bool report(struct rule *rule, const struct bbm_change *change,
     snprintf(text.fix, ORDER_TEXT,
              "make the descriptor invalid; DSB ISHST; TLBI for its range; DSB ISH; then store the "
              "new one");
-    return rule_report(rule, change->need == BBM_NEEDED ? ORDER_ERROR : ORDER_NOTE, write, consumer,
+    return rule_report(rule, change->need == BBM_NEEDED ? ORDER_ERROR : ORDER_NOTE, make, make,
                        &text);
 }
 
@@ -86,10 +86,14 @@ static bool judge(struct rule *rule, const struct trace_event *event,
     char detail[ORDER_TEXT];
     struct order_end end = order_end_of(event, rule->machine->now);
     live_text(rule->machine, cpu, &word, where, sizeof(where));
-    snprintf(detail, sizeof(detail),
-             "%s went from 0x%" PRIx64 " to 0x%" PRIx64 ", which changes %s", where, before,
-             store->after, change.what);
-    return report(rule, &change, broken != NULL ? &broken->store : &end, &end, missing, detail);
+    int used = snprintf(detail, sizeof(detail),
+                        "%s went from 0x%" PRIx64 " to 0x%" PRIx64 ", which changes %s", where,
+                        before, store->after, change.what);
+    if (broken != NULL && used > 0 && (size_t)used < sizeof(detail)) {
+        snprintf(detail + used, sizeof(detail) - (size_t)used, "; made invalid at PC 0x%" PRIx64,
+                 broken->store.pc);
+    }
+    return report(rule, &change, &end, missing, detail);
 }
 
 static void swap_clear(struct swap *swap)
@@ -114,7 +118,7 @@ static bool swap_judge(struct rule *rule, const struct swap *swap, const struct 
                      ", which changes %s",
                      i, swap->level, swap->words[i], frame->words[i], frame->pa, change.what);
             rule->consumers++;
-            return report(rule, &change, &swap->store, &swap->store,
+            return report(rule, &change, &swap->store,
                           "no invalid descriptor, DSB, TLBI and DSB between two table descriptors "
                           "that lead to different translations",
                           detail);

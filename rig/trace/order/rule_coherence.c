@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "quiet.h"
 #include "rule.h"
 #include "words.h"
 
@@ -16,7 +15,6 @@ enum { LINE_BYTES = 64 };
 struct state {
     struct words
         *frames; /* of each CPU: tables it made reachable, by address; written caches off */
-    struct quiet quiet;
 };
 
 /* By any CPU: invalidation by address to the PoC reaches all, and set/way is counted for all. */
@@ -34,7 +32,6 @@ static bool invalidated(const struct machine *machine, uint64_t time, uint64_t l
 static bool judge(struct rule *rule, const struct trace_event *event, const struct order_end *write,
                   uint64_t pa, const char *reader)
 {
-    struct state *state = rule->state;
     rule->consumers++;
     if (invalidated(rule->machine, write->event, pa / LINE_BYTES)) {
         return true;
@@ -51,7 +48,7 @@ static bool judge(struct rule *rule, const struct trace_event *event, const stru
              pa / LINE_BYTES * LINE_BYTES);
     snprintf(text.fix, ORDER_TEXT,
              "put DC IVAC over what was stored, then DSB SY, before the caches are turned on");
-    return quiet_note(&state->quiet, rule, write, &consumer, &text);
+    return rule_report_group(rule, ORDER_NOTE, write, &consumer, &text, 0);
 }
 
 static bool on_read(struct rule *rule, const struct trace_event *event)

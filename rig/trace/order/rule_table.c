@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "live.h"
-#include "quiet.h"
 #include "rule.h"
 #include "sysregs.h"
 #include "use.h"
@@ -19,7 +18,6 @@ struct table_cpu {
 
 struct state {
     struct table_cpu *cpus;
-    struct quiet quiet;
 };
 
 static struct table_cpu *cpu_of(struct rule *rule, uint8_t cpu)
@@ -114,7 +112,6 @@ static bool on_store(struct rule *rule, const struct trace_event *event, struct 
 static bool report_use(struct rule *rule, const struct trace_event *event, const struct use *use,
                        const struct table_word *word, bool dsb, bool excusable)
 {
-    struct state *state = rule->state;
     struct order_end consumer = order_end_of(event, rule->machine->now);
     struct finding_text text;
     char where[ORDER_TEXT / 2];
@@ -135,7 +132,7 @@ static bool report_use(struct rule *rule, const struct trace_event *event, const
              excusable ? "; a handler that takes the fault for spurious can cope" : "");
     snprintf(text.fix, ORDER_TEXT, "put %s",
              dsb ? "an ISB behind the DSB" : "DSB ISHST; ISB behind the store");
-    return excusable ? quiet_note(&state->quiet, rule, &word->store, &consumer, &text)
+    return excusable ? rule_report_group(rule, ORDER_NOTE, &word->store, &consumer, &text, 0)
                      : rule_report(rule, ORDER_ERROR, &word->store, &consumer, &text);
 }
 
@@ -147,6 +144,37 @@ static bool users(const struct use *use, const struct rig_walk_attributes *attr)
 {
     return use->el == 0 || attr->el0_read != 0 || attr->el0_write != 0 ||
            (attr->el0_exec != 0 && attr->el1_exec == 0);
+}
+
+/* The walker of the event's CPU reads the table: `use` at a use (NULL: at a CSE). */
+static bool judge_frame(struct rule *rule, const struct trace_event *event, const struct use *use,
+                        const struct table_word *frame, bool excused)
+{
+    rule->consumers++;
+    if (completed(rule, &frame->store, event->cpu) != HISTORY_NEVER) {
+        return true;
+    }
+    struct order_end consumer = order_end_of(event, rule->machine->now);
+    struct finding_text text;
+    if (use != NULL) {
+        consumer.address = use->va;
+        consumer.has_address = true;
+    }
+    snprintf(text.missing, ORDER_TEXT,
+             "no DSB%s between the last store into a translation table and the %s",
+             frame->store.cpu != event->cpu
+                 ? " of the Inner Shareable domain by the CPU that wrote it"
+                 : "",
+             use != NULL ? "first use of what it maps"
+                         : "context synchronization event from which on the CPU may walk it");
+    snprintf(text.detail, ORDER_TEXT,
+             "level %u table at PA 0x%" PRIx64 ", reached from TTBR%d_EL1 of CPU %u, last written "
+             "by CPU %u; the walker may read what was there before",
+             frame->level, frame->pa, frame->upper ? 1 : 0, (unsigned int)event->cpu,
+             (unsigned int)frame->store.cpu);
+    snprintf(text.fix, ORDER_TEXT, "put DSB ISHST behind the stores that fill the table");
+    return excused ? rule_report_group(rule, ORDER_NOTE, &frame->store, &consumer, &text, 0)
+                   : rule_report(rule, ORDER_ERROR, &frame->store, &consumer, &text);
 }
 
 static bool judge_word(struct rule *rule, const struct trace_event *event, const struct use *use,
@@ -177,9 +205,19 @@ static bool on_use(struct rule *rule, const struct trace_event *event, const str
         return true;
     }
     for (unsigned int i = 0; i < walk.step_count; i++) {
-        struct table_word *word = words_find(&own->live, walk.steps[i].descriptor_pa);
+        uint64_t pa = walk.steps[i].descriptor_pa;
+        struct table_word *word = words_find(&own->live, pa);
         if (word != NULL && !judge_word(rule, event, use, &walk, word)) {
             return false;
+        }
+        const struct table_frame *table = tables_find(&machine->tables, pa);
+        struct table_word *frame = table == NULL ? NULL : words_find(&own->frames, table->pa);
+        if (frame != NULL) {
+            bool kept = judge_frame(rule, event, use, frame, users(use, &walk.attr));
+            words_remove(&own->frames, frame);
+            if (!kept) {
+                return false;
+            }
         }
     }
     return true;
@@ -192,7 +230,8 @@ static bool table_event(struct rule *rule, const struct trace_event *event)
         return false;
     }
     struct use uses[USES_MAX];
-    unsigned int count = own->live.count == 0 ? 0 : uses_of(rule->machine, event, uses);
+    unsigned int count =
+        own->live.count + own->frames.count == 0 ? 0 : uses_of(rule->machine, event, uses);
     for (unsigned int i = 0; i < count; i++) {
         if (!on_use(rule, event, &uses[i])) {
             return false;
@@ -238,32 +277,6 @@ static bool excusable(const struct machine_cpu *cpu, const struct trace_event *e
     return !turning_on(cpu) && !frame->upper && (event->pc >> HALF_SELECT_BIT & 1) != 0;
 }
 
-static bool judge_frame(struct rule *rule, const struct trace_event *event,
-                        const struct table_word *frame)
-{
-    struct state *state = rule->state;
-    rule->consumers++;
-    if (completed(rule, &frame->store, event->cpu) != HISTORY_NEVER) {
-        return true;
-    }
-    struct order_end consumer = order_end_of(event, rule->machine->now);
-    struct finding_text text;
-    bool other = frame->store.cpu != event->cpu;
-    snprintf(text.missing, ORDER_TEXT,
-             "no DSB%s between the last store into a translation table and the context "
-             "synchronization event from which on CPU %u may walk it",
-             other ? " of the Inner Shareable domain by the CPU that wrote it" : "",
-             (unsigned int)event->cpu);
-    snprintf(text.detail, ORDER_TEXT,
-             "level %u table at PA 0x%" PRIx64 ", reached from TTBR%d_EL1, last written by CPU %u; "
-             "the walker may read what was there before",
-             frame->level, frame->pa, frame->upper ? 1 : 0, (unsigned int)frame->store.cpu);
-    snprintf(text.fix, ORDER_TEXT, "put DSB ISHST behind the stores that fill the table");
-    return excusable(&rule->machine->cpus[event->cpu], event, frame)
-               ? quiet_note(&state->quiet, rule, &frame->store, &consumer, &text)
-               : rule_report(rule, ORDER_ERROR, &frame->store, &consumer, &text);
-}
-
 /* Another regime's code does not walk these tables: DDI 0487, D8.16 "out-of-context". */
 static bool walks_after(const struct machine_cpu *cpu, const struct trace_event *event)
 {
@@ -283,15 +296,19 @@ static bool table_cse(struct rule *rule, const struct trace_event *event)
             words_remove(&own->live, word);
         }
     }
-    if (!walks_after(&rule->machine->cpus[event->cpu], event)) {
+    const struct machine_cpu *cpu = &rule->machine->cpus[event->cpu];
+    if (!walks_after(cpu, event)) {
         return true;
     }
-    while (own->frames.count > 0) {
-        struct table_word *frame = &own->frames.items[own->frames.count - 1];
-        /* An interrupt may come between the store that links a table and the DSB behind it; the
-         * walker sees the table no earlier than the link, which is judged at its own use. */
-        bool chance = frame->by_store && event->kind == TRACE_EVENT_ENTRY;
-        if (!chance && !judge_frame(rule, event, frame)) {
+    for (size_t i = own->frames.count; i > 0; i--) {
+        struct table_word *frame = &own->frames.items[i - 1];
+        /* A table that a store links is seen no earlier than the link: one DSB behind both will
+         * do, and until then it is judged by its first use. */
+        bool waits = frame->by_store && completed(rule, &frame->store, event->cpu) == HISTORY_NEVER;
+        if (waits) {
+            continue;
+        }
+        if (!judge_frame(rule, event, NULL, frame, excusable(cpu, event, frame))) {
             return false;
         }
         words_remove(&own->frames, frame);

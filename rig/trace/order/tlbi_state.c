@@ -158,7 +158,11 @@ static bool judge_word(struct rule *rule, const struct trace_event *event, const
 {
     struct rig_walk_result old_walk;
     bool known = use_walk(rule->machine, regs, use->va, word->pa, word->before, &old_walk);
-    if (known && !use_differs(use, &old_walk, walk)) {
+    /* A load or store goes by the entry that is being removed, whether this one sees what was
+     * changed or not. When only the CSE is missing, and for a fetch, that has to matter. */
+    bool data_at_once =
+        use->kind != USE_FETCH && progress_of(rule, &word->tlbi, word->domain) == NEEDS_DSB;
+    if (known && !data_at_once && !use_differs(use, &old_walk, walk)) {
         return true;
     }
     char before[48];
@@ -168,8 +172,9 @@ static bool judge_word(struct rule *rule, const struct trace_event *event, const
     outcome(before, sizeof(before), &old_walk, known);
     outcome(after, sizeof(after), walk, true);
     live_text(rule->machine, &rule->machine->cpus[event->cpu], word, where, sizeof(where));
-    snprintf(what, sizeof(what), "%s was 0x%" PRIx64 ": that gives %s, the new one %s", where,
-             word->before, before, after);
+    snprintf(what, sizeof(what),
+             "%s was 0x%" PRIx64 " and became 0x%" PRIx64 ": the old one gives %s, the new one %s",
+             where, word->before, word->after, before, after);
     const struct stale stale = {&word->tlbi, word->domain,
                                 word->operand_unknown ? ORDER_NOTE : ORDER_ERROR, what};
     struct tlbi_cpu *own = tlbi_cpu_of(rule, event->cpu);
@@ -311,7 +316,6 @@ void tlbi_passed(struct tlbi_open *open, const struct trace_event *event, uint64
 
 bool tlbi_note(struct rule *rule, struct tlbi_open *open)
 {
-    struct tlbi_state *state = rule->state;
     bool due = open->on && open->passed && !open->judged;
     if (!due) {
         return true;
@@ -326,7 +330,7 @@ bool tlbi_note(struct rule *rule, struct tlbi_open *open)
              "nothing was seen to use what the TLBI removes; the context synchronization event "
              "does not wait for it");
     snprintf(text.fix, ORDER_TEXT, "put DSB %s between them", domain);
-    return quiet_note(&state->quiet, rule, &open->tlbi, &open->cse, &text);
+    return rule_report_group(rule, ORDER_NOTE, &open->tlbi, &open->cse, &text, 0);
 }
 
 bool tlbi_close(struct rule *rule, struct tlbi_open *open, uint32_t dsb)

@@ -3,7 +3,6 @@
 #define RIG_ORDER_TLBI_STATE_H
 
 #include "live.h"
-#include "quiet.h"
 #include "tlbi_match.h"
 #include "use.h"
 #include "words.h"
@@ -41,7 +40,6 @@ struct tlbi_cpu {
 struct tlbi_state {
     struct words changed; /* words that were valid and are not, or other; no TLBI yet */
     struct tlbi_cpu *cpus;
-    struct quiet quiet;
 };
 
 /* NULL: out of memory. */

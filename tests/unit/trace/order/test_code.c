@@ -55,11 +55,12 @@ static void each_step_is_asked_for_in_its_turn(void **state)
     } cases[] = {
         {0, "no DC that cleans"},
         {EVERY & ~DC, "no DC that cleans"},
-        {DC | IC, "no DSB behind the DC"},
+        {DC | IC, "no DSB between the DC"},
         {EVERY & ~IC, "no IC of the line"},
         {DC | DSB1 | IC | CSE, "behind the IC"},
         {EVERY & ~CSE, "no context synchronization event"},
-        {DC | IC | DSB2 | CSE, "no IC of the line"}, /* the IC came before the DC was complete */
+        {DC | IC | DSB2 | CSE, "no DSB between the DC"},
+        {DC | DSB1 | DSB2 | CSE, "no IC of the line"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         store(1, 0);
@@ -188,6 +189,24 @@ static void with_translation_off_it_is_noted(void **state)
     live_expect(&live, RULE, NULL, 0, 1, "no DSB between the store");
 }
 
+/* Moved with caches off, IC right behind it, and no DSB until later: as U-Boot does it. */
+static void memory_that_was_never_executed_needs_an_ic_at_any_time(void **state)
+{
+    (void)state;
+    store(1, TRACE_EVENT_CACHES_OFF);
+    live_insn(&live, OP_IC_IALLUIS, 0);
+    steps(DSB1 | CSE);
+    execute();
+    live_clean(&live, RULE);
+    store(1, TRACE_EVENT_CACHES_OFF); /* over code that ran: in its turn */
+    build_store(&live.build, 0, 1, written.pc, CODE_VA, CODE_PA, 0,
+                TRACE_EVENT_CODE | TRACE_EVENT_CACHES_OFF);
+    live_insn(&live, OP_IC_IALLUIS, 0);
+    steps(DSB1 | CSE);
+    execute();
+    live_expect(&live, RULE, NULL, 1, 0, "no IC of the line");
+}
+
 static void another_cpu_needs_its_own_cse(void **state)
 {
     (void)state;
@@ -198,14 +217,22 @@ static void another_cpu_needs_its_own_cse(void **state)
     execute();
     live_clean(&live, RULE);
     store(2, 0);
-    steps(EVERY); /* an ISB of the wrong CPU: concurrent modification, a note */
+    steps(EVERY); /* the ISB is another CPU's */
     live.cpu = 1;
     execute();
-    live_expect(&live, RULE, NULL, 0, 1, "no context synchronization event");
+    live_expect(&live, RULE, NULL, 1, 0, "no context synchronization event");
     store(2, 0);
     live_insn(&live, OP_DC_CVAU, CODE_VA);
     live_insn(&live, OP_DSB_NSH, 0); /* does not reach the other CPU */
     steps(IC | DSB2);
+    live.cpu = 1;
+    live_insn(&live, OP_ISB, 0);
+    execute();
+    live_expect(&live, RULE, NULL, 1, 0, "no DSB between the DC");
+    store(2, 0);
+    steps(DC | DSB1);
+    live_insn(&live, OP_IC_IALLU, 0); /* this CPU's instruction cache only */
+    steps(DSB2);
     live.cpu = 1;
     live_insn(&live, OP_ISB, 0);
     execute();
@@ -216,6 +243,51 @@ static void another_cpu_needs_its_own_cse(void **state)
     steps(IC | DSB2 | CSE);
     execute();
     live_clean(&live, RULE);
+}
+
+/* What B2.2.5 lets one CPU replace while another executes it. */
+static void a_branch_may_be_replaced_under_another_cpu(void **state)
+{
+    (void)state;
+    const uint32_t opcodes[] = {OP_NOP, 0x14000010, 0x97fffff0, 0xd4200000, OP_ISB, OP_SVC};
+    for (size_t i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++) {
+        const uint32_t code[] = {opcodes[i]};
+        store(2, 0);
+        steps(EVERY);
+        live.cpu = 1;
+        build_translate(&live.build, 1, 1, CODE_VA, CODE_PA, code, 1, &written);
+        live_expect(&live, RULE, NULL, 0, 1, "no context synchronization event");
+    }
+}
+
+/* A kernel that patches itself runs through what it patches; the maintenance follows. */
+static void code_that_is_being_patched_is_noted(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 3; i++) {
+        store(1, 0);
+        build_store(&live.build, 0, 1, written.pc, CODE_VA, CODE_PA, 0, TRACE_EVENT_CODE);
+        execute();
+        if (i == 1) { /* another store to it before: the maintenance is that one's */
+            build_store(&live.build, 0, 1, live.pc, CODE_VA, CODE_PA, 0, TRACE_EVENT_CODE);
+        }
+        if (i != 2) {
+            steps(EVERY);
+        }
+        live_expect(&live, RULE, NULL, i != 0, i == 0, "no DC that cleans");
+    }
+}
+
+/* A literal pool: the newest store to the line is beside the code. */
+static void a_store_to_data_in_the_line_is_noted(void **state)
+{
+    (void)state;
+    store(1, 0);
+    written.pa += 32;
+    written.va += 32;
+    execute();
+    struct order_finding finding = live_expect(&live, RULE, NULL, 0, 1, NULL);
+    assert_non_null(strstr(finding.detail, "beside"));
 }
 
 /* The line's newest store is to data beside the code; the code's own one is in order. */
@@ -270,7 +342,11 @@ int main(void)
         cmocka_unit_test(features_of_the_caches_lift_steps),
         cmocka_unit_test(code_that_the_emulator_loaded_is_nobodys),
         cmocka_unit_test(with_translation_off_it_is_noted),
+        cmocka_unit_test(memory_that_was_never_executed_needs_an_ic_at_any_time),
         cmocka_unit_test(another_cpu_needs_its_own_cse),
+        cmocka_unit_test(a_branch_may_be_replaced_under_another_cpu),
+        cmocka_unit_test(code_that_is_being_patched_is_noted),
+        cmocka_unit_test(a_store_to_data_in_the_line_is_noted),
         cmocka_unit_test(a_store_beside_the_code_does_not_count),
         cmocka_unit_test(one_copy_is_one_finding),
     };

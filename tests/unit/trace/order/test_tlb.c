@@ -213,11 +213,19 @@ static void uses_that_see_no_difference_are_no_hazard(void **state)
     live_word(&live, HIGH_WORD(1), page | READ_ONLY);
     live_insn(&live, OP_DSB_ISHST, 0);
     live_tlbi(&live, OP_TLBI_VAE1IS, HIGH_PAGE(1));
-    live_read(&live, HIGH_PAGE(1));  /* readable before and after */
     live_write(&live, HIGH_PAGE(2)); /* another page */
     live_insn(&live, OP_DSB_ISH, 0);
+    live_read(&live, HIGH_PAGE(1)); /* readable before and after: the ISB is not missed */
     live_insn(&live, OP_ISB, 0);
     live_clean(&live, COMPLETE);
+
+    live_begin(&live, 1);
+    live_word(&live, HIGH_WORD(1), page | READ_ONLY);
+    live_insn(&live, OP_DSB_ISHST, 0);
+    live_tlbi(&live, OP_TLBI_VAE1IS, HIGH_PAGE(1));
+    live_jump(&live, HIGH_PAGE(1)); /* executable before and after */
+    live_read(&live, HIGH_PAGE(1)); /* but no load should go by a TLBI on its way */
+    live_expect(&live, COMPLETE, NULL, 1, 0, "read of VA");
 
     live_begin(&live, 1);
     live_word(&live, HIGH_WORD(1), page & ~ACCESS_FLAG); /* Linux ages pages so, with no DSB */
