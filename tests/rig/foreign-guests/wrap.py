@@ -113,9 +113,31 @@ def linux(image: bytes, found: Sequence[Symbol]) -> bytes:
     return elf.whole()
 
 
+# Debian's U-Boot is stripped. The functions that docs/findings/ speaks of are found by their code:
+# words that only they have, and the words they begin with.
+_PUSH = b"\xfd\x7b\xbe\xa9"  # stp x29, x30, [sp, #-32]!
+_COPY = b"\x2a\x2c\xc1\xa8\x0a\x2c\x81\xa8"  # ldp x10, x11, [x1], #16; stp ..., [x0], #16
+_IC_ALL = b"\x1f\x71\x08\xd5\xdf\x3f\x03\xd5"  # ic ialluis; isb
+_VBAR_FP = b"\x00\xc0\x18\xd5\x00\x06\xa0\xd2"  # msr vbar_el1, x0; mov x0, #0x300000
+_RET = b"\xc0\x03\x5f\xd6"
+
+
+def u_boot_symbols(image: bytes) -> list[tuple[Symbol, int]]:
+    """start.S's reset, relocate_code, __asm_invalidate_icache_all; those that are found."""
+    places = []
+    if (at := image.find(_VBAR_FP)) >= 0:
+        places.append(("reset", 0, image.find(_RET, at)))
+    if (at := image.find(_COPY)) >= 0 and (start := image.rfind(_PUSH, 0, at)) >= 0:
+        places.append(("relocate_code", start, image.find(_RET, at)))
+    if (at := image.find(_IC_ALL)) >= 0:
+        places.append(("__asm_invalidate_icache_all", at, image.find(_RET, at)))
+    return [(Symbol(name, "T", start), end + 4 - start) for name, start, end in places]
+
+
 def u_boot(image: bytes, environment: bytes, environment_at: int) -> bytes:
     """U-Boot in virt's first flash, its environment in the second."""
     elf = Elf(0)
     elf.code(".text", 0, elf.load(image, 0, 0), len(image))
+    elf.symbols(u_boot_symbols(image))
     elf.load(environment, environment_at, environment_at, PF_R)
     return elf.whole()
