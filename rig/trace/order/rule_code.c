@@ -7,24 +7,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "rule.h"
+#include "code_chain.h"
 #include "sysregs.h"
 #include "words.h"
 
-enum { LINE_BYTES = 64, INSN_BYTES = 4, STORE_BYTES = 16, DEFERRED_MAX = 64 };
-
-struct writer {
-    struct order_end end;
-    uint64_t pa;
-    bool caches_off;
-    bool over_code; /* the memory held code that had been executed */
-    bool beside;    /* to the block's line, but not to the block: whether that was stored, and
-                       when, is not known */
-};
+enum { INSN_BYTES = 4, STORE_BYTES = 16, DEFERRED_MAX = 64 };
 
 /* A CPU in the middle of replacing its own code executed some of it. */
 struct deferred {
-    struct writer writer;
+    struct code_writer writer;
+    struct code_chain chain;
     struct order_end consumer;
 };
 
@@ -34,43 +26,27 @@ struct state {
     unsigned int deferred_count;
 };
 
-/* Where the chain from the store to the fetch ends too early. */
-struct chain {
-    const char *missing; /* NULL: complete */
-    const char *fix;
-    bool only_cse;
-};
-
-static uint64_t line_of(const struct writer *writer)
-{
-    return writer->pa / LINE_BYTES;
-}
-
 /* A loader that moves itself executes thousands of blocks that one loop wrote: one finding for each
  * step that is missing behind the writer. The texts are literals. */
-static uint64_t group_of(const struct chain *chain)
+static uint64_t group_of(const struct code_chain *chain)
 {
     return (uint64_t)(uintptr_t)chain->missing;
 }
 
-static bool report(struct rule *rule, enum order_level level, const struct writer *writer,
-                   const struct order_end *consumer, const struct chain *chain, const char *remark)
+static bool report(struct rule *rule, enum order_level level, const struct code_writer *writer,
+                   const struct order_end *consumer, const struct code_chain *chain,
+                   const char *remark)
 {
     struct finding_text text;
     snprintf(text.missing, ORDER_TEXT, "%s", chain->missing);
     snprintf(text.detail, ORDER_TEXT,
              "code at VA 0x%" PRIx64 ", line at PA 0x%" PRIx64
              " written by CPU %u with caches %s; CPU %u may execute what was there before%s",
-             consumer->pc, line_of(writer) * LINE_BYTES, (unsigned int)writer->end.cpu,
+             consumer->pc, code_line(writer) * CODE_LINE_BYTES, (unsigned int)writer->end.cpu,
              writer->caches_off ? "off" : "on", (unsigned int)consumer->cpu, remark);
     snprintf(text.fix, ORDER_TEXT, "%s", chain->fix);
     return rule_report_group(rule, level, &writer->end, consumer, &text, group_of(chain));
 }
-
-static const struct chain NO_DC = {
-    "no DC that cleans the line to the Point of Unification between the store of the instruction "
-    "and its execution",
-    "put DC CVAU for each line; DSB ISH; IC IVAU for each; DSB ISH; ISB behind the store", false};
 
 /*
  * A patching kernel executes code while it patches it, and either version will do: Linux's ftrace
@@ -84,12 +60,12 @@ static bool settle(struct rule *rule, const struct deferred *deferred)
     for (uint32_t i = 0; i < machine->cpu_count; i++) {
         const struct cpu_history *history = &machine->cpus[i].history;
         uint64_t t = deferred->consumer.event;
-        uint64_t line = line_of(&deferred->writer);
+        uint64_t line = code_line(&deferred->writer);
         followed = followed || history_ic(history, t, line) != HISTORY_NEVER ||
                    history_dc(history, t, line, A64_DC_CLEAN, false) != HISTORY_NEVER;
     }
     return report(rule, followed ? ORDER_NOTE : ORDER_ERROR, &deferred->writer, &deferred->consumer,
-                  &NO_DC,
+                  &deferred->chain,
                   followed ? " (the maintenance comes later: right if either will do)" : "");
 }
 
@@ -127,11 +103,11 @@ static bool on_store(struct rule *rule, const struct trace_event *event)
  * may be to what lies beside the block; when a store to the block's own words was seen, that one
  * counts instead.
  */
-static struct writer writer_of(const struct rule *rule, const struct trace_code *code)
+static struct code_writer writer_of(const struct rule *rule, const struct trace_code *code)
 {
     const struct state *state = rule->state;
     uint64_t end = code->paddr + (uint64_t)code->insns * INSN_BYTES;
-    struct writer writer = {
+    struct code_writer writer = {
         .end = order_end_of_writer(&code->written),
         .pa = code->written.pa,
         .caches_off = (code->written.flags & TRACE_EVENT_CACHES_OFF) != 0,
@@ -146,7 +122,7 @@ static struct writer writer_of(const struct rule *rule, const struct trace_code 
         }
     }
     if (newest != NULL && (writer.beside || newest->store.event >= writer.end.event)) {
-        writer = (struct writer){
+        writer = (struct code_writer){
             .end = newest->store,
             .pa = newest->pa,
             .caches_off = (newest->after & TRACE_EVENT_CACHES_OFF) != 0,
@@ -154,123 +130,6 @@ static struct writer writer_of(const struct rule *rule, const struct trace_code 
         };
     }
     return writer;
-}
-
-/* Shortest way over all CPUs: a maintenance instruction of the line at >= t, then a DSB of the same
- * CPU behind it. A task may go on on another CPU between two steps. */
-struct step {
-    uint64_t maintenance;
-    uint64_t dsb;
-};
-
-static struct step clean_step(const struct machine *machine, const struct writer *writer,
-                              uint8_t consumer)
-{
-    struct step step = {HISTORY_NEVER, HISTORY_NEVER};
-    for (uint32_t i = 0; i < machine->cpu_count; i++) {
-        const struct cpu_history *history = &machine->cpus[i].history;
-        uint64_t done =
-            history_dc(history, writer->end.event, line_of(writer), A64_DC_CLEAN, false);
-        uint64_t dsb = history_dsb(history, done, i == consumer ? A64_NSH : A64_ISH, false);
-        step.maintenance = done < step.maintenance ? done : step.maintenance;
-        step.dsb = dsb < step.dsb ? dsb : step.dsb;
-    }
-    return step;
-}
-
-/* Complete is an IC by a DSB for loads and stores only: B2.3.1 "Completed IC Effect". */
-static struct step invalidate_step(const struct machine *machine, const struct writer *writer,
-                                   uint64_t t, uint8_t consumer)
-{
-    struct step step = {HISTORY_NEVER, HISTORY_NEVER};
-    for (uint32_t i = 0; i < machine->cpu_count; i++) {
-        const struct cpu_history *history = &machine->cpus[i].history;
-        bool own = i == consumer;
-        uint64_t done = own ? history_ic(history, t, line_of(writer))
-                            : history_ic_broadcast(history, t, line_of(writer));
-        uint64_t dsb = history_dsb(history, done, own ? A64_NSH : A64_ISH, true);
-        step.maintenance = done < step.maintenance ? done : step.maintenance;
-        step.dsb = dsb < step.dsb ? dsb : step.dsb;
-    }
-    return step;
-}
-
-/* The store reaches the Point of Unification; `*t` becomes the time from which it has. */
-static struct chain clean(const struct machine *machine, const struct writer *writer,
-                          uint8_t consumer, uint64_t *t)
-{
-    if (machine->features.idc || writer->caches_off) {
-        *t = history_dsb(&machine->cpus[writer->end.cpu].history, writer->end.event,
-                         writer->end.cpu == consumer ? A64_NSH : A64_ISH, false);
-        return *t != HISTORY_NEVER
-                   ? (struct chain){0}
-                   : (struct chain){"no DSB between the store of the instruction and its execution",
-                                    "put DSB ISH; ISB behind the store", false};
-    }
-    struct step step = clean_step(machine, writer, consumer);
-    if (step.maintenance == HISTORY_NEVER) {
-        return NO_DC;
-    }
-    *t = step.dsb;
-    bool ic_before =
-        step.dsb == HISTORY_NEVER ||
-        invalidate_step(machine, writer, step.dsb, consumer).maintenance == HISTORY_NEVER;
-    bool ic_behind =
-        invalidate_step(machine, writer, step.maintenance, consumer).maintenance != HISTORY_NEVER;
-    if (step.dsb == HISTORY_NEVER || (!machine->features.dic && ic_before && ic_behind)) {
-        return (struct chain){"no DSB between the DC that cleans the instruction's line and the IC "
-                              "of it",
-                              "put DSB ISH between the DC and the IC", false};
-    }
-    return (struct chain){0};
-}
-
-static const struct machine_value *sctlr_of(const struct machine_cpu *cpu)
-{
-    return &cpu->regs[cpu->el == 2 ? MACHINE_SCTLR_EL2 : MACHINE_SCTLR_EL1];
-}
-
-static bool needs_ic(const struct machine *machine, const struct machine_cpu *cpu)
-{
-    const struct machine_value *sctlr = sctlr_of(cpu);
-    bool off = sctlr->known && (sctlr->value & SCTLR_EL1_I_BIT) == 0; /* EL2: the same bit */
-    return !machine->features.dic && !off;
-}
-
-static struct chain chain_of(const struct machine *machine, const struct writer *writer,
-                             uint8_t consumer)
-{
-    const struct machine_cpu *cpu = &machine->cpus[consumer];
-    uint64_t t = HISTORY_NEVER;
-    struct chain chain = clean(machine, writer, consumer, &t);
-    if (chain.missing != NULL) {
-        return chain;
-    }
-    if (needs_ic(machine, cpu)) {
-        /* Memory that was written with translation off, and never executed before, is in no
-         * instruction cache but for what is there from before the reset (D8.2.12): for that any
-         * IC since then is enough. */
-        bool fresh = writer->caches_off && !writer->over_code;
-        struct step step =
-            invalidate_step(machine, writer, fresh ? writer->end.event : t, consumer);
-        if (step.maintenance == HISTORY_NEVER) {
-            return (struct chain){"no IC of the line behind the DSB that completes the store of "
-                                  "the instruction",
-                                  "put IC IVAU (or IC IALLU); DSB ISH; ISB behind that DSB", false};
-        }
-        if (step.dsb == HISTORY_NEVER && !fresh) {
-            return (struct chain){"no DSB for loads and stores behind the IC of the instruction's "
-                                  "line",
-                                  "put DSB ISH; ISB behind the IC", false};
-        }
-        t = fresh ? t : step.dsb;
-    }
-    if (history_cse(&cpu->history, t) == HISTORY_NEVER) {
-        return (struct chain){"no context synchronization event (ISB) on the CPU that executes the "
-                              "instruction behind the DSB",
-                              "put an ISB behind the last DSB", true};
-    }
-    return (struct chain){0};
 }
 
 /* B, BL, NOP, ISB, and SVC, HVC, SMC, BRK, which one CPU may store over each other while another
@@ -282,7 +141,7 @@ static bool may_be_replaced(uint32_t opcode)
     return branch || exception || opcode == 0xd503201f || opcode == 0xd5033fdf;
 }
 
-static bool replaces_such(const struct trace_code *code, const struct writer *writer)
+static bool replaces_such(const struct trace_code *code, const struct code_writer *writer)
 {
     const uint32_t *opcodes = trace_code_opcodes(code);
     for (uint32_t i = 0; i < code->insns; i++) {
@@ -301,11 +160,11 @@ static bool replaces_such(const struct trace_code *code, const struct writer *wr
  * stage"), and the store went to memory: new code is at risk from what is still in a store buffer
  * only. U-Boot moves itself so.
  */
-static const char *excuse(const struct machine *machine, const struct writer *writer,
-                          const struct chain *chain, const struct trace_event *event,
+static const char *excuse(const struct machine *machine, const struct code_writer *writer,
+                          const struct code_chain *chain, const struct trace_event *event,
                           const struct trace_code *code)
 {
-    const struct machine_value *sctlr = sctlr_of(&machine->cpus[event->cpu]);
+    const struct machine_value *sctlr = code_sctlr(&machine->cpus[event->cpu]);
     bool translating = sctlr->known && (sctlr->value & SCTLR_EL1_M_BIT) != 0;
     if (writer->beside) {
         return " (the store was beside it; whether the code itself was stored is not known)";
@@ -319,14 +178,11 @@ static const char *excuse(const struct machine *machine, const struct writer *wr
     return NULL;
 }
 
-/* Nothing at all came between a store over code and the execution. */
-static bool in_the_middle(const struct machine *machine, const struct writer *writer,
-                          const struct chain *chain, uint8_t consumer)
+/* Stored over by the CPU that runs it, which has not come to the IC. */
+static bool in_the_middle(const struct code_writer *writer, const struct code_chain *chain,
+                          uint8_t consumer)
 {
-    const struct cpu_history *history = &machine->cpus[consumer].history;
-    return writer->over_code && chain->missing == NO_DC.missing && writer->end.cpu == consumer &&
-           history_dsb(history, writer->end.event, A64_NSH, false) == HISTORY_NEVER &&
-           history_cse(history, writer->end.event) == HISTORY_NEVER;
+    return writer->over_code && writer->end.cpu == consumer && chain->before_ic;
 }
 
 static bool on_translate(struct rule *rule, const struct trace_event *event)
@@ -340,15 +196,14 @@ static bool on_translate(struct rule *rule, const struct trace_event *event)
     }
     rule->subjects++;
     rule->consumers++;
-    struct writer writer = writer_of(rule, code);
-    struct chain chain = chain_of(machine, &writer, event->cpu);
+    struct code_writer writer = writer_of(rule, code);
+    struct code_chain chain = code_chain_of(machine, &writer, event->cpu);
     if (chain.missing == NULL) {
         return true;
     }
     struct order_end consumer = order_end_of(event, machine->now);
-    if (in_the_middle(machine, &writer, &chain, event->cpu) &&
-        state->deferred_count < DEFERRED_MAX) {
-        state->deferred[state->deferred_count++] = (struct deferred){writer, consumer};
+    if (in_the_middle(&writer, &chain, event->cpu) && state->deferred_count < DEFERRED_MAX) {
+        state->deferred[state->deferred_count++] = (struct deferred){writer, chain, consumer};
         return true;
     }
     const char *remark = excuse(machine, &writer, &chain, event, code);

@@ -276,6 +276,18 @@ static void code_that_is_being_patched_is_noted(void **state)
         }
         live_expect(&live, RULE, NULL, i != 0, i == 0, "no DC that cleans");
     }
+    store(1, 0); /* also when it has got as far as to the DC */
+    build_store(&live.build, 0, 1, written.pc, CODE_VA, CODE_PA, 0, TRACE_EVENT_CODE);
+    steps(DC);
+    execute();
+    steps(DSB1 | IC | DSB2 | CSE);
+    live_expect(&live, RULE, NULL, 0, 1, "no DSB between the DC");
+    store(1, 0); /* but not behind the IC */
+    build_store(&live.build, 0, 1, written.pc, CODE_VA, CODE_PA, 0, TRACE_EVENT_CODE);
+    steps(DC | DSB1 | IC);
+    execute();
+    steps(DSB2 | CSE);
+    live_expect(&live, RULE, NULL, 1, 0, "behind the IC");
 }
 
 /* A literal pool: the newest store to the line is beside the code. */
