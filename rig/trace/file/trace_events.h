@@ -39,7 +39,8 @@ enum trace_events_tag {
 enum trace_event_kind {
     /* An instruction that changes or orders state is about to execute (a64_system.h says which).
      * value: general register Xt of MSR (register), TLBI, DC, IC, AT and DC ZVA, with
-     * TRACE_EVENT_VALUE. va, pa: 0. */
+     * TRACE_EVENT_VALUE. va, pa: 0. Without every=on an ISB is left out when the event before it
+     * is an ISB of the same CPU. */
     TRACE_EVENT_INSN = 1,
     /* A store changed a watched page: one that holds a live translation table (TRACE_EVENT_TABLE)
      * or code that was translated before (TRACE_EVENT_CODE). One event for each aligned 8-byte word

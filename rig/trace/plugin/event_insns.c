@@ -125,6 +125,7 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
         written(vcpu, site, operand);
         break;
     case A64_ISB:
+        cpu->isb_time = event_log_time(&recorder.log);
         insns_cse(cpu);
         break;
     case A64_DSB:
@@ -154,9 +155,24 @@ static inline bool recorded(unsigned int vcpu, const struct event_site *site)
     return site->always || recorder.every || window_records(&recorder.cpus[vcpu].window);
 }
 
+/*
+ * An ISB when nothing was recorded since this CPU's last one: a loop that reads the counter has one
+ * in each round. It orders nothing that the last one did not: whatever needs an ISB needs it behind
+ * an event.
+ */
+static inline bool repeats(unsigned int vcpu, const struct event_site *site)
+{
+    return site->kind == A64_ISB && !recorder.every &&
+           recorder.cpus[vcpu].isb_time == event_log_time(&recorder.log) &&
+           recorder.cpus[vcpu].isb_time != 0;
+}
+
 static void on_insn(unsigned int vcpu, void *data)
 {
     const struct event_site *site = data;
+    if (repeats(vcpu, site)) {
+        return;
+    }
     pthread_mutex_lock(&recorder.lock);
     if (!recorder.log.full) {
         struct operand operand = take_operand(vcpu, site);

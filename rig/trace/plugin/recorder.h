@@ -25,6 +25,7 @@ enum { RECORDER_CLEAN = 256 };
 struct recorder_cpu {
     struct event_window window;
     struct system_state state;
+    uint64_t isb_time;  /* events there were behind its last ISB's, 0 before it */
     uint64_t block_end; /* address behind the block that it began last */
     /* Pages of virtual addresses where nothing is left that was written with caches off. */
     uint64_t clean[RECORDER_CLEAN];

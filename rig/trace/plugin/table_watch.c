@@ -226,7 +226,7 @@ bool table_watch_store(unsigned int vcpu, uint64_t pc, uint64_t pc_pa, uint64_t 
     culprit = (struct culprit){.vcpu = vcpu, .pc = pc, .pc_pa = pc_pa};
     uint64_t before = frames_store(&frames, frame, word_pa, value);
     flag_limits();
-    return ((before | value) & DESC_VALID_BIT) != 0;
+    return before != value && ((before | value) & DESC_VALID_BIT) != 0;
 }
 
 bool table_watch_start(void)

@@ -16,8 +16,8 @@ void table_watch_registers(unsigned int vcpu, uint64_t pc, uint64_t pc_pa);
 /* Is there a table to be watched at that word? */
 bool table_watch_holds(uint64_t word_pa);
 
-/* The word of a table (table_watch_holds) became `value`, by a store at `pc`. True when its valid
- * bit is or was set. To be called behind the event of the store. */
+/* The word of a table (table_watch_holds) became `value`, by a store at `pc`. True when that
+ * changes a descriptor that is or was valid. To be called behind the event of the store. */
 bool table_watch_store(unsigned int vcpu, uint64_t pc, uint64_t pc_pa, uint64_t word_pa,
                        uint64_t value);
 
