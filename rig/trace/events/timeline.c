@@ -122,8 +122,9 @@ static bool is_control(const struct trace_event *event)
 static struct act_key key_of(const struct trace_event *event, unsigned int act)
 {
     bool instruction = event->kind == TRACE_EVENT_INSN || event->kind == TRACE_EVENT_ENTRY;
+    bool anywhere = act == ACT_CODE || act == ACT_OFF_READ; /* the place is where it is noticed */
     return (struct act_key){
-        .pc = act == ACT_CODE ? 0 : event->pc,
+        .pc = anywhere ? 0 : event->pc,
         .value = is_control(event) ? event->value : 0,
         .opcode = instruction ? event->opcode : 0,
         .act = (uint8_t)act,

@@ -92,27 +92,27 @@ static void put_tables(struct phrase *phrase, const struct timeline_line *line)
 
 static void put_again(struct phrase *phrase, const struct timeline_line *line)
 {
-    static const char *const names[ACT_COUNT] = {
-        [ACT_REGISTER] = "register write",
-        [ACT_TABLES] = "table",
-        [ACT_STORES] = "store",
-        [ACT_TLBI] = "TLBI",
-        [ACT_CACHE] = "cache operation",
-        [ACT_AT] = "AT",
-        [ACT_CODE] = "block of new code",
-        [ACT_CALL] = "call",
-        [ACT_ENTRY] = "exception",
-        [ACT_RETURN] = "return",
-        [ACT_WAIT] = "wait",
-        [ACT_OFF_READ] = "read of memory written with caches off",
-        [ACT_CUT] = "cut window",
+    static const char *const names[ACT_COUNT][2] = {
+        [ACT_REGISTER] = {"register write", "register writes"},
+        [ACT_TABLES] = {"table", "tables"},
+        [ACT_STORES] = {"store", "stores"},
+        [ACT_TLBI] = {"TLBI", "TLBIs"},
+        [ACT_CACHE] = {"cache operation", "cache operations"},
+        [ACT_AT] = {"AT", "ATs"},
+        [ACT_CODE] = {"block of new code", "blocks of new code"},
+        [ACT_CALL] = {"call", "calls"},
+        [ACT_ENTRY] = {"exception", "exceptions"},
+        [ACT_RETURN] = {"return", "returns"},
+        [ACT_WAIT] = {"wait", "waits"},
+        [ACT_OFF_READ] = {"line written with caches off", "lines written with caches off"},
+        [ACT_CUT] = {"window cut", "windows cut"},
     };
     phrase_add(phrase, "again: ");
     const char *between = "";
     for (unsigned int act = 0; act < ACT_COUNT; act++) {
         if (line->again[act] > 0) {
-            phrase_add(phrase, "%s%" PRIu64 " %s%s", between, line->again[act], names[act],
-                       plural(line->again[act]));
+            phrase_add(phrase, "%s%" PRIu64 " %s", between, line->again[act],
+                       names[act][line->again[act] == 1 ? 0 : 1]);
             between = ", ";
         }
     }

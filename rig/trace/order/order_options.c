@@ -69,7 +69,7 @@ static void put_help(void)
 {
     fputs(HELP, stdout);
     for (const struct order_rule_info *rule = order_rules(); rule->id != NULL; rule++) {
-        printf("  %-20s  %s\n", rule->id, rule->title);
+        printf("  %-22s  %s\n", rule->id, rule->title);
     }
     fputs(HELP_END, stdout);
 }

@@ -107,7 +107,7 @@ static void put_rule(const struct page *page, size_t index)
     } else if (tally->errors == 0 && rule->subjects == 0) {
         colour = "\033[2m";
     }
-    fprintf(page->out, "%s%s%s  %-20s ", paint(page, colour), word, paint(page, "\033[0m"),
+    fprintf(page->out, "%s%s%s  %-22s ", paint(page, colour), word, paint(page, "\033[0m"),
             rule->id);
     if (!rule->judged) {
         fprintf(page->out, "not judged: %s\n", rule->why_not);

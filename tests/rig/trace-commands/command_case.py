@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -33,6 +34,8 @@ class CommandCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
+        if shutil.which("aarch64-linux-gnu-gcc") is None:
+            raise unittest.SkipTest("no cross compiler: apt-get install gcc-aarch64-linux-gnu")
         # pylint: disable-next=consider-using-with # entered here
         folder = tempfile.TemporaryDirectory(prefix="rig-trace-")
         cls.work = Path(cls.enterClassContext(folder))
@@ -51,11 +54,16 @@ class CommandCase(unittest.TestCase):
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=BOUND_S)
         return done.stdout
 
+    @staticmethod
+    def rig_trace() -> str:
+        """The program: $RIG_TRACE, or the one of $RIG_TOOLS."""
+        return os.environ.get("RIG_TRACE", str(rig_tools() / "rig-trace"))
+
     def run_tool(
         self, *words: str | Path, code: int = HELD, stdout: int = subprocess.PIPE
     ) -> subprocess.CompletedProcess[str]:
         """Run rig-trace; it must end with this code."""
-        command = [str(rig_tools() / "rig-trace"), *map(str, words)]
+        command = [self.rig_trace(), *map(str, words)]
         environment = {**os.environ, "NO_COLOR": "1"}
         done = subprocess.run(
             command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False,

@@ -184,6 +184,22 @@ static void tables_count_by_level(void **state)
     assert_int_equal(line_of(told, 0)->gone, 0);
 }
 
+static void reads_of_uncached_memory_are_one_line_wherever_they_are(void **state)
+{
+    struct told *told = *state;
+    const struct trace_written written = {.pc = 0x900, .flags = TRACE_EVENT_VALUE};
+    build_off_read(&told->build, 0, 1, 0x1000, 0x5000, 0x5000, &written);
+    build_off_read(&told->build, 0, 1, 0x1100, 0x5080, 0x5080, &written);
+    build_insn(&told->build, 0, 1, 0x1200, OP_TLBI_VMALLE1, 0);
+    build_off_read(&told->build, 0, 1, 0x1300, 0x5040, 0x5040, &written);
+    tell(told, -1, 3);
+    assert_int_equal(line_of(told, 0)->count, 2);
+    assert_int_equal(line_of(told, 0)->low, 0x5000);
+    assert_int_equal(line_of(told, 0)->high, 0x5080);
+    assert_int_equal(line_of(told, 2)->act, LINE_AGAIN);
+    assert_int_equal(line_of(told, 2)->again[ACT_OFF_READ], 1);
+}
+
 static void each_cpu_has_its_own_lines(void **state)
 {
     struct told *told = *state;
@@ -232,6 +248,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_value_is_a_new_line_up_to_a_bound, begin, end),
         cmocka_unit_test_setup_teardown(a_saved_pstate_is_no_new_value, begin, end),
         cmocka_unit_test_setup_teardown(tables_count_by_level, begin, end),
+        cmocka_unit_test_setup_teardown(reads_of_uncached_memory_are_one_line_wherever_they_are,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(each_cpu_has_its_own_lines, begin, end),
         cmocka_unit_test_setup_teardown(one_cpu_alone, begin, end),
         cmocka_unit_test_setup_teardown(accesses_and_blocks_are_no_acts, begin, end),
