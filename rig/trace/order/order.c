@@ -8,7 +8,7 @@
 #include "machine_update.h"
 #include "rule.h"
 
-enum { RULES_MAX = 16 };
+enum { RULES_MAX = 16, STATE_ALIGNMENT = 16 };
 
 /* One check while it runs. */
 struct check {
@@ -16,6 +16,7 @@ struct check {
     struct findings findings;
     struct rule rules[RULES_MAX];
     size_t rule_count;
+    uint8_t *states; /* of all rules */
     /* The judged rules that want an event of each kind, and those that want each CSE. */
     struct rule *wants[TRACE_EVENT_KINDS][RULES_MAX];
     size_t want_count[TRACE_EVENT_KINDS];
@@ -66,19 +67,34 @@ static void want(struct check *check, struct rule *rule)
     }
 }
 
-static bool add_rule(struct check *check, const struct rule_module *module)
+static void add_rule(struct check *check, const struct rule_module *module, size_t *bytes)
 {
-    struct rule *rule = &check->rules[check->rule_count++];
-    *rule = (struct rule){
+    check->rules[check->rule_count++] = (struct rule){
         .module = module,
         .machine = &check->machine,
         .findings = &check->findings,
-        .state = calloc(1, module->state_size == 0 ? 1 : module->state_size),
     };
-    if (rule->state != NULL && lack(check->machine.trace, module) == NULL) {
-        want(check, rule);
+    *bytes += (module->state_size + STATE_ALIGNMENT - 1) / STATE_ALIGNMENT * STATE_ALIGNMENT;
+}
+
+/* One piece of memory holds every rule's state. */
+static bool make_states(struct check *check, size_t bytes)
+{
+    check->states = calloc(1, bytes + 1);
+    if (check->states == NULL) {
+        return false;
     }
-    return rule->state != NULL;
+    uint8_t *at = check->states;
+    for (size_t i = 0; i < check->rule_count; i++) {
+        struct rule *rule = &check->rules[i];
+        size_t size = rule->module->state_size;
+        rule->state = at;
+        at += (size + STATE_ALIGNMENT - 1) / STATE_ALIGNMENT * STATE_ALIGNMENT;
+        if (lack(check->machine.trace, rule->module) == NULL) {
+            want(check, rule);
+        }
+    }
+    return true;
 }
 
 static const struct rule_module *module_of(const char *id)
@@ -109,12 +125,13 @@ static bool choose_rules(struct check *check, const char *const *ids, char *erro
             return false;
         }
     }
+    size_t bytes = 0;
     for (size_t i = 0; i < RULES_MAX && RULE_MODULES[i] != NULL; i++) {
-        if (chosen(RULE_MODULES[i], ids) && !add_rule(check, RULE_MODULES[i])) {
-            return refuse(error, "out of memory");
+        if (chosen(RULE_MODULES[i], ids)) {
+            add_rule(check, RULE_MODULES[i], &bytes);
         }
     }
-    return true;
+    return make_states(check, bytes) || refuse(error, "out of memory");
 }
 
 static bool synchronize(struct check *check, const struct trace_event *event)
@@ -203,8 +220,8 @@ static void end_check(struct check *check)
         if (rule->module->free != NULL && rule->state != NULL) {
             rule->module->free(rule);
         }
-        free(rule->state);
     }
+    free(check->states);
     findings_free(&check->findings);
     machine_end(&check->machine);
 }

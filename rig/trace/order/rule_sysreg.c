@@ -174,7 +174,7 @@ static bool report(struct rule *rule, const struct trace_event *event, const str
         return true;
     }
     *reported = hazard->write->event + 1;
-    struct finding_text text;
+    struct finding_text text = {.detail = ""};
     char stale[REGIME_TEXT];
     char fresh[REGIME_TEXT];
     put_texts(&text, hazard->write, use);
@@ -201,7 +201,7 @@ static bool report_unknown(struct rule *rule, const struct trace_event *event,
         return true; /* the ISB behind MSR SCTLR_EL1 is itself fetched */
     }
     *reported = write->event + 1;
-    struct finding_text text;
+    struct finding_text text = {.detail = ""};
     put_texts(&text, write, use);
     snprintf(text.detail, ORDER_TEXT,
              "operand unknown: whether the %s of VA 0x%" PRIx64 " depends on the new %s cannot be "
@@ -265,7 +265,7 @@ static bool judge_el2(struct rule *rule, const struct trace_event *event,
             continue;
         }
         rule->consumers++;
-        struct finding_text text;
+        struct finding_text text = {.detail = ""};
         put_texts(&text, write, use);
         snprintf(text.detail, ORDER_TEXT,
                  "whether the %s of VA 0x%" PRIx64 " depends on the new %s cannot be told: EL2's "
