@@ -77,7 +77,7 @@ static void collect(const struct event_trace *trace, struct site_counts *all,
         }
         follow_vbar(&pending, event);
     }
-    if (needed->count > 0) {
+    if (all->count > 0 && needed->count > 0) {
         qsort(all->items, all->count, sizeof(all->items[0]), by_pc);
         qsort(needed->items, needed->count, sizeof(needed->items[0]), by_pc);
     }
