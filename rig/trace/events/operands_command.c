@@ -89,13 +89,14 @@ static enum exit_code operands(struct event_input *input, const struct events_op
     struct site_counts all = {0};
     struct site_counts needed = {0};
     collect(&input->trace, &all, &needed);
-    for (size_t i = 0, at = 0; i < needed.count; i++, at++) {
-        while (by_pc(&all.items[at], &needed.items[i]) != 0) {
-            at++; /* both are in order, and what is needed is among all */
-        }
+    /* Both are in order, and what is needed is among all. */
+    for (size_t i = 0, at = 0; i < needed.count && at < all.count; at++) {
         const struct site_count *site = &all.items[at];
-        printf("0x%" PRIx64 " %" PRIu32 " %" PRIu64 " %s\n", site->pc, a64_rt(site->opcode),
-               site->count, event_class_name(a64_class(site->opcode)));
+        if (by_pc(site, &needed.items[i]) == 0) {
+            printf("0x%" PRIx64 " %" PRIu32 " %" PRIu64 " %s\n", site->pc, a64_rt(site->opcode),
+                   site->count, event_class_name(a64_class(site->opcode)));
+            i++;
+        }
     }
     site_counts_free(&all);
     site_counts_free(&needed);

@@ -286,6 +286,18 @@ class Numbers(CommandCase):
         out = self.run_tool("operands", self.write(trace)).stdout
         self.assertEqual(out, "0x1000 9 1 msr\n0x100c 2 1 at\n0x2000 0 2 dc\n")
 
+    def test_operands_of_daif(self) -> None:
+        """MSR DAIF only where it came once between a write of VBAR and an ISB; then each time."""
+        trace = et.Trace(flags=et.CLOSED, api=1)
+        trace.insn(0x1000, et.MSR_DAIF_X0)
+        trace.insn(0x2000, et.MSR_DAIF_X0)
+        trace.insn(0x3000, et.MSR_VBAR_X0)
+        trace.insn(0x2000, et.MSR_DAIF_X0)
+        trace.insn(0x3004, et.ISB)
+        trace.insn(0x1000, et.MSR_DAIF_X0)
+        out = self.run_tool("operands", self.write(trace)).stdout
+        self.assertEqual(out, "0x2000 0 2 msr\n0x3000 0 1 msr\n")
+
 
 class Timeline(CommandCase):
     """`rig-trace timeline`: the boot for people and programs."""
