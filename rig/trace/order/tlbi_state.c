@@ -124,6 +124,14 @@ static void outcome(char *text, size_t size, const struct rig_walk_result *walk,
     }
 }
 
+/* A descriptor that faults is in no TLB (D8.17 "Translation Lookaside Buffers"), but the tables on
+ * the way to it may be: only a walk that faults at once left nothing behind. Linux parks TTBR1_EL1
+ * in a table without a valid descriptor while it changes it. */
+static bool leaves_nothing(const struct rig_walk_result *walk)
+{
+    return walk->status != RIG_WALK_OK && walk->step_count <= 1;
+}
+
 static bool judge_half(struct rule *rule, const struct trace_event *event, const struct use *use,
                        struct tlbi_half *half, const struct rig_walk_regs *regs,
                        const struct rig_walk_result *walk)
@@ -133,7 +141,7 @@ static bool judge_half(struct rule *rule, const struct trace_event *event, const
     struct rig_walk_result old_walk;
     *(upper ? &old_regs.ttbr1 : &old_regs.ttbr0) = half->ttbr;
     bool known = use_walk(rule->machine, &old_regs, use->va, UINT64_MAX, 0, &old_walk);
-    if (known && !use_differs(use, &old_walk, walk)) {
+    if (known && (leaves_nothing(&old_walk) || !use_differs(use, &old_walk, walk))) {
         return true;
     }
     char before[48];

@@ -305,11 +305,12 @@ static void what_the_tlb_held_at_boot_must_be_gone_before_the_mmu_is_used(void *
     live_clean(&live, COMPLETE);
 }
 
-static void another_ttbr(uint64_t ttbr, uint32_t dsb)
+static void another_ttbr_for(uint64_t va, uint64_t ttbr, uint32_t dsb)
 {
-    const uint64_t words[] = {0, UINT64_C(0x80000000) | BLOCK, 0};
+    const uint64_t words[] = {0, UINT64_C(0x80000000) | BLOCK, UINT64_C(0xc0000000) | BLOCK,
+                              UINT64_C(0x40000000) | BLOCK};
     live_begin(&live, 1);
-    live_frame(&live, 0x40030000, 1, false, words, 3, NULL);
+    live_frame(&live, 0x40030000, 1, false, words, 4, NULL);
     live_insn(&live, OP_MSR(A64_TTBR0_EL1, 0), ttbr);
     live_insn(&live, OP_ISB, 0);
     live_insn(&live, OP_TLBI_VMALLE1, 0);
@@ -317,13 +318,18 @@ static void another_ttbr(uint64_t ttbr, uint32_t dsb)
         live_insn(&live, dsb, 0);
     }
     live_insn(&live, OP_ISB, 0);
-    live_read(&live, 0x40100000);
+    live_read(&live, va);
     live_insn(&live, OP_DSB_SY, 0);
     live_insn(&live, OP_ISB, 0);
     live_word(&live, HIGH_WORD(1), 0); /* a subject in any case */
     live_insn(&live, OP_DSB_ISH, 0);
     live_tlbi(&live, OP_TLBI_VAE1IS, HIGH_PAGE(1));
     live_insn(&live, OP_DSB_ISH, 0);
+}
+
+static void another_ttbr(uint64_t ttbr, uint32_t dsb)
+{
+    another_ttbr_for(0x40100000, ttbr, dsb);
 }
 
 static void another_table_under_the_same_asid_waits_for_the_tlbi(void **state)
@@ -339,6 +345,10 @@ static void another_table_under_the_same_asid_waits_for_the_tlbi(void **state)
     live_expect(&live, COMPLETE, NULL, 0, 1, NULL);
     another_ttbr(ROOT_LOW, 0); /* the same table */
     live_expect(&live, COMPLETE, NULL, 0, 1, NULL);
+    another_ttbr_for(0xc0100000, 0x40030000, 0); /* the old root had nothing there to cache */
+    live_expect(&live, COMPLETE, NULL, 0, 1, NULL);
+    another_ttbr_for(0x80100000, 0x40030000, 0); /* no page there, but tables on the way to it */
+    live_expect(&live, COMPLETE, NULL, 1, 0, "no DSB");
 }
 
 static void a_tlbi_of_another_cpu_is_its_own_business(void **state)
