@@ -302,10 +302,11 @@ static bool table_cse(struct rule *rule, const struct trace_event *event)
     }
     for (size_t i = own->frames.count; i > 0; i--) {
         struct table_word *frame = &own->frames.items[i - 1];
-        /* A table that a store links is seen no earlier than the link: one DSB behind both will
-         * do, and until then it is judged by its first use. */
-        bool waits = frame->by_store && completed(rule, &frame->store, event->cpu) == HISTORY_NEVER;
-        if (waits) {
+        /* An interrupt may come between the store that links a table and the DSB behind both; no
+         * walker sees the table before the link. It is judged by its first use then. */
+        frame->interrupted = frame->interrupted || event->kind == TRACE_EVENT_ENTRY;
+        if (frame->by_store && frame->interrupted &&
+            completed(rule, &frame->store, event->cpu) == HISTORY_NEVER) {
             continue;
         }
         if (!judge_frame(rule, event, NULL, frame, excusable(cpu, event, frame))) {

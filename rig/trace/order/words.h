@@ -21,6 +21,7 @@ struct table_word {
     uint8_t level;
     bool upper;
     bool by_store;        /* made reachable by a store, not by a write to TTBRn */
+    bool interrupted;     /* an exception was taken since */
     bool tlbi_seen;       /* `tlbi` is one that concerns it */
     bool tlbi_early;      /* ... one did, but before the store was complete */
     bool operand_unknown; /* whether `tlbi` concerns it cannot be told */

@@ -182,6 +182,7 @@ static void link_table(uint32_t dsb, bool interrupted)
     live_frame(&live, 0x40029000, 3, true, words, 1, &written);
     if (interrupted) {
         build_entry(&live.build, 0, 1, LINEAR(UINT64_C(0x40090000)), 0x280);
+        live_insn(&live, OP_ERET, 0);
     }
     if (dsb != 0) {
         live_insn(&live, dsb, 0);
@@ -197,9 +198,12 @@ static void a_table_linked_into_a_live_one(void **state)
     live_clean(&live, RULE);
     link_table(OP_DSB_ISHST, true); /* an interrupt between link and DSB */
     live_clean(&live, RULE);
-    link_table(0, false); /* the table and its link, both at the load */
+    link_table(0, true); /* the table and its link, both at the load */
     struct order_finding finding = live_expect(&live, RULE, NULL, 2, 0, "no DSB");
     assert_true(finding.consumer.address == UINT64_C(0xffffff8080400000));
+    link_table(0, false); /* the table at the ISB, its link at the load */
+    finding = live_expect(&live, RULE, NULL, 2, 0, "no DSB");
+    assert_int_equal(finding.consumer.opcode, OP_ISB);
 }
 
 /* A kernel in the high half installs a task's tables: its last descriptors have no DSB yet. */
