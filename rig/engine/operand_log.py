@@ -14,10 +14,11 @@ import re
 import select
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import CannotJudge
-from .operands import ZERO_REGISTER, Hit, Site, Wanted
+from .operands import ZERO_REGISTER, Hit, Site
 from .process import Children, pick_cpu
 
 _CHUNK = 1 << 20
@@ -26,6 +27,26 @@ _RECORD = b"Trace "
 _NOT_RUN = b"Stopped execution of TB chain before"
 _PC = re.compile(rb"\[[0-9a-f]+/([0-9a-f]+)/")
 _PSTATE = re.compile(rb"PSTATE=([0-9a-f]+)")
+
+
+@dataclass(frozen=True)
+class Spare:
+    """For a guest that somebody else ends: arrivals beyond the wanted ones, and how long they are
+    waited for. The run that uses them is not ended at the same instruction."""
+
+    hits: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Wanted:
+    """How far to go. Arrivals at sites of `free` come in any number and do not count, up to the
+    bound given there: from then on the site is not stopped at, and is noted in `dropped`."""
+
+    most: int
+    free: dict[int, int] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    spare: Spare = Spare()
 
 
 def operands(

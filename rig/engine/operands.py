@@ -1,7 +1,8 @@
 """What an instruction's register held, asked in a second run of the same guest.
 
 Plugins of QEMU 7.2 cannot read registers. A run is deterministic, so a second one with gdb's remote
-protocol comes to the same instructions in the same order; there the register is read.
+protocol comes to the same instructions in the same order; there the register is read. That is for
+few arrivals, before timers run; operand_log.py is for many.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import CannotJudge
@@ -38,26 +39,6 @@ class Hit:
     el: int
 
 
-@dataclass(frozen=True)
-class Spare:
-    """For a guest that somebody else ends: arrivals beyond the wanted ones, and how long they are
-    waited for. The run that uses them is not ended at the same instruction."""
-
-    hits: int = 0
-    seconds: float = 0.0
-
-
-@dataclass
-class Wanted:
-    """How far to go. Arrivals at sites of `free` come in any number and do not count, up to the
-    bound given there: from then on the site is not stopped at, and is noted in `dropped`."""
-
-    most: int
-    free: dict[int, int] = field(default_factory=dict)
-    dropped: set[int] = field(default_factory=set)
-    spare: Spare = Spare()
-
-
 @contextmanager
 def stopped_guest(command: Sequence[str], run_dir: Path, bound: float) -> Iterator[Rsp]:
     """A guest before its first instruction, and a connection to its stub that is good for `bound`
@@ -80,64 +61,40 @@ def stopped_guest(command: Sequence[str], run_dir: Path, bound: float) -> Iterat
 
 
 def operands(
-    command: Sequence[str], run_dir: Path, sites: Sequence[Site], wanted: int | Wanted, bound: float
+    command: Sequence[str], run_dir: Path, sites: Sequence[Site], most: int, bound: float
 ) -> list[Hit]:
-    """The first wanted arrivals at the sites, in the order of time; fewer when the guest ends or
-    `bound` seconds are over, more when some are spared. `command` is QEMU's deterministic command
-    line without its gdb stub. An address may be given once only."""
+    """The first `most` arrivals at the sites, in the order of time; fewer when the guest ends or
+    `bound` seconds are over. `command` is QEMU's deterministic command line without its gdb stub.
+    An address may be given once only."""
     registers = {site.address: site.register for site in sites}
     if len(registers) != len(sites):
         raise CannotJudge("an operand site is given twice")
-    goal = Wanted(wanted) if isinstance(wanted, int) else wanted
-    collector = _Collector(registers, goal)
+    hits: list[Hit] = []
     try:
         with stopped_guest(command, run_dir, bound) as stub:
             for address in registers:
                 stub.breakpoint(address, True)
-            collector.collect(stub, goal.most)
-            stub.before(time.monotonic() + goal.spare.seconds)
-            collector.collect(stub, goal.most + goal.spare.hits)
+            _collect(stub, registers, most, hits)
     except (Gone, TimeoutError):
         pass  # fewer arrivals; the caller compares with what it expects
-    return [hit for hit in collector.hits if hit.pc not in goal.dropped]
+    return hits
 
 
-class _Collector:
-    """Goes from stop to stop: two round trips for each arrival.
+def _collect(stub: Rsp, registers: dict[int, int], most: int, hits: list[Hit]) -> None:
+    """Go from stop to stop: two round trips for each arrival.
 
     Going on stops at once where a breakpoint is under the PC, so no site is missed that follows
     another; a step does not stop there (QEMU: stepping overrides breakpoints). The registers come
     with the step behind the stop; a stop that is at no site, where another CPU was stepped, is
     stepped from like any other.
     """
-
-    def __init__(self, registers: dict[int, int], wanted: Wanted) -> None:
-        self._registers = dict(registers)
-        self._wanted = wanted
-        self._free = {pc: 0 for pc in wanted.free}
-        self._counted = 0
-        self.hits: list[Hit] = []
-
-    def collect(self, stub: Rsp, most: int) -> None:
-        """Go on until `most` arrivals that count have come in all."""
-        while self._counted < most:
-            stub.go()
-            stop = stub.step_from()
-            number = self._registers.get(stop.pc)
-            if number is None:
-                continue
-            value = 0 if number == ZERO_REGISTER else stop.x[number]
-            self.hits.append(Hit(stop.pc, value, stop.level))
-            if len(self.hits) == 1 and stub.pc() == stop.pc:
-                raise CannotJudge("QEMU's gdb stub does not step over a breakpoint")
-            self._count(stub, stop.pc)
-
-    def _count(self, stub: Rsp, pc: int) -> None:
-        if pc not in self._free:
-            self._counted += 1
-            return
-        self._free[pc] += 1
-        if self._free[pc] > self._wanted.free[pc]:
-            stub.breakpoint(pc, False)
-            del self._registers[pc]
-            self._wanted.dropped.add(pc)
+    while len(hits) < most:
+        stub.go()
+        stop = stub.step_from()
+        number = registers.get(stop.pc)
+        if number is None:
+            continue
+        value = 0 if number == ZERO_REGISTER else stop.x[number]
+        hits.append(Hit(stop.pc, value, stop.level))
+        if len(hits) == 1 and stub.pc() == stop.pc:
+            raise CannotJudge("QEMU's gdb stub does not step over a breakpoint")

@@ -18,8 +18,8 @@ from pathlib import Path
 from . import elf as elf_file
 from .errors import CannotJudge
 from .image import Image
-from .operand_log import operands
-from .operands import Hit, Site, Spare, Wanted
+from .operand_log import Spare, Wanted, operands
+from .operands import Hit, Site
 
 # One arrival costs 20 us and 800 bytes of log, which is read as it is written. DC ZVA over 128 MiB
 # arrives 2 million times, and tells only which lines became zero.

@@ -156,10 +156,6 @@ class Rsp:
             text += answer[1:]
         return text
 
-    def before(self, deadline: float) -> None:
-        """Wait no longer than until `deadline` from now on."""
-        self._deadline = min(self._deadline, deadline)
-
     def breakpoint(self, address: int, insert: bool) -> None:
         """Set or take away a breakpoint at a virtual address."""
         answer = self.ask(f"{'Z' if insert else 'z'}0,{address:x},4")

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 # pylint: disable=wrong-import-position # the path above comes first
 import support  # noqa: F401 # pylint: disable=unused-import # finds the engine
 from engine.errors import CannotJudge
-from engine.operand_log import operands
-from engine.operands import Hit, Site, Spare, Wanted
+from engine.operand_log import Spare, Wanted, operands
+from engine.operands import Hit, Site
 
 STOPPED = "Stopped execution of TB chain before 0x7f00 [ffff0010] __set_fixmap\n"
 
