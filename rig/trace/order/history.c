@@ -113,7 +113,7 @@ static bool more_slots(struct line_list *list)
 static bool add_mark(struct line_marks *marks, uint64_t event, uint32_t opcode)
 {
     void *items = marks->marks;
-    if (!grow(&items, marks->count, &marks->room, sizeof(marks->marks[0]))) {
+    if (!grow(&items, marks->count, &marks->room, sizeof(marks->marks[0])) || items == NULL) {
         return false;
     }
     marks->marks = items;

@@ -61,7 +61,7 @@ struct table_word *words_put(struct words *words, uint64_t pa)
     if (item != NULL) {
         return item;
     }
-    if (!grow(words)) {
+    if (!grow(words) || words->items == NULL) {
         return NULL;
     }
     words->slots[slot_of(words, pa)] = (uint32_t)words->count + 1;

@@ -32,6 +32,16 @@ static void the_first_barrier_that_is_wide_and_full_enough(void **state)
     cpu_history_free(&history);
 }
 
+/* The same sequence in each run: xorshift. */
+static uint64_t next_number(uint64_t below)
+{
+    static uint64_t now = UINT64_C(0x9e3779b97f4a7c15);
+    now ^= now << 13;
+    now ^= now >> 7;
+    now ^= now << 17;
+    return now % below;
+}
+
 /* Against a search through all of them. */
 static void lines_are_found_as_by_looking_at_each(void **state)
 {
@@ -41,18 +51,17 @@ static void lines_are_found_as_by_looking_at_each(void **state)
     static uint64_t lines[MARKS];
     static uint32_t opcodes[MARKS];
     const uint32_t kinds[] = {OP_DC_CVAU, OP_DC_CVAC, OP_DC_CIVAC, OP_DC_IVAC};
-    srand(1);
     for (unsigned int i = 0; i < MARKS; i++) {
-        lines[i] = rand() % 50 == 0 ? HISTORY_NEVER : (uint64_t)(rand() % LINES) * 4096;
-        opcodes[i] = kinds[rand() % 4];
+        lines[i] = next_number(50) == 0 ? HISTORY_NEVER : next_number(LINES) * 4096;
+        opcodes[i] = kinds[next_number(4)];
         assert_true(history_add_line(&history.dc, i, lines[i], opcodes[i]));
         assert_true(history_add_line(&history.ic, i, lines[i], OP_IC_IVAU));
     }
     for (unsigned int query = 0; query < MARKS; query++) {
-        uint64_t line = (uint64_t)(rand() % LINES) * 4096;
-        uint64_t t = (uint64_t)(rand() % MARKS);
-        unsigned int what = 1 + (unsigned int)(rand() % 3);
-        bool poc = rand() % 2 != 0;
+        uint64_t line = next_number(LINES) * 4096;
+        uint64_t t = next_number(MARKS);
+        unsigned int what = 1 + (unsigned int)next_number(3);
+        bool poc = next_number(2) != 0;
         uint64_t dc = HISTORY_NEVER;
         uint64_t ic = HISTORY_NEVER;
         for (unsigned int i = MARKS; i > t; i--) {
