@@ -20,6 +20,7 @@ _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _PAGE = 0x1000
+CODE_AT = _PAGE  # where in the files made here the image is
 
 # Where virt's RAM begins, and with it the device tree; QEMU loads an Image 2 MiB above.
 RAM = 0x40000000
