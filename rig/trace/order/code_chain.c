@@ -66,11 +66,12 @@ static struct code_chain clean(const struct machine *machine, const struct code_
     if (machine->features.idc || writer->caches_off) {
         *t = history_dsb(&machine->cpus[writer->end.cpu].history, writer->end.event,
                          writer->end.cpu == consumer ? A64_NSH : A64_ISH, false);
-        return *t != HISTORY_NEVER
-                   ? (struct code_chain){0}
-                   : (struct code_chain){
-                         "no DSB between the store of the instruction and its execution",
-                         "put DSB ISH; ISB behind the store", true, false};
+        if (*t == HISTORY_NEVER) {
+            return (struct code_chain){
+                "no DSB between the store of the instruction and its execution",
+                "put DSB ISH; ISB behind the store", true, false};
+        }
+        return (struct code_chain){0};
     }
     struct step step = clean_step(machine, writer, consumer);
     if (step.maintenance == HISTORY_NEVER) {
