@@ -22,6 +22,7 @@ from .operands import ZERO_REGISTER, Hit, Site
 from .process import Children, pick_cpu
 
 _CHUNK = 1 << 20
+_REST_S = 0.2
 _RECORD = b"Trace "
 # An exit was asked for before the block's first instruction: it is logged once more when it runs.
 _NOT_RUN = b"Stopped execution of TB chain before"
@@ -80,7 +81,8 @@ def _records(
     read: int, deadline: float, wanted: Wanted, collector: "_Collector"
 ) -> Iterator[bytes]:
     """The log's records, each from behind one `Trace ` to the next, until enough came, QEMU ended,
-    or time is over."""
+    or time is over. A guest that came to rest sends no next one: its last record is whole when
+    nothing follows."""
     text = b""
     while True:
         if collector.counted >= wanted.most:
@@ -88,8 +90,13 @@ def _records(
         if collector.counted >= wanted.most + wanted.spare.hits:
             return
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([read], [], [], left)[0]:
+        if left <= 0:
             return
+        if not select.select([read], [], [], min(left, _REST_S))[0]:
+            if text.endswith(b"\n") and _PSTATE.search(text):
+                yield text
+                text = b""
+            continue
         chunk = os.read(read, _CHUNK)
         if not chunk:
             yield from filter(None, text.split(_RECORD))

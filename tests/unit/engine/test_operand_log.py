@@ -92,6 +92,16 @@ with open(sys.argv[-1], "w") as out:
         self.assertEqual(len(self.hits(log, wanted, "time.sleep(60)")), 5)
         self.assertLess(time.monotonic() - started, 20)
 
+    def test_guest_at_rest(self) -> None:
+        """The last record counts though none follows; half of one does not."""
+        started = time.monotonic()
+        log = record(0x40, 1) + record(0x40, 2)
+        self.assertEqual(len(self.hits(log, Wanted(2), "time.sleep(60)")), 2)
+        half = record(0x40, 3).partition("PSTATE")[0]
+        wanted = Wanted(2, spare=Spare(hits=9, seconds=1.0))
+        self.assertEqual(len(self.hits(log + half, wanted, "time.sleep(60)")), 2)
+        self.assertLess(time.monotonic() - started, 15)
+
     def test_bound(self) -> None:
         """Fewer arrivals when time is over, and no process is left."""
         log = record(0x40, 1) + record(0x40, 2) + "Trace "
