@@ -87,6 +87,13 @@ struct a64_barrier {
     bool stores; /* orders stores before it */
 };
 
+/* Whether a DSB waits for what needs one of at least the domain, for stores and (`loads`) loads. */
+static inline bool a64_barrier_covers(struct a64_barrier barrier, enum a64_domain domain,
+                                      bool loads)
+{
+    return barrier.stores && barrier.domain >= domain && (barrier.loads || !loads);
+}
+
 enum a64_tlbi_scope {
     A64_TLBI_VA,  /* one address, one ASID */
     A64_TLBI_VAA, /* one address, any ASID */
@@ -134,8 +141,8 @@ struct a64_dc a64_dc(uint32_t opcode);
 bool a64_ic_all(uint32_t opcode);     /* IC IALLU, IALLUIS; else IC IVAU */
 bool a64_daif_opens(uint32_t opcode); /* A64_DAIF: DAIFClr with a bit of A, I, F, D */
 
-/* The instruction reads or writes SIMD&FP or SVE registers, so a trap of CPACR or CPTR may apply:
- * DDI 0487, C4.1.95 to C4.1.97. */
+/* The instruction reads or writes SIMD&FP or SVE registers (DDI 0487, C4.1.95 to C4.1.97), or FPCR,
+ * FPSR or FPMR (C5.2), so a trap of CPACR or CPTR may apply. */
 bool a64_uses_fp(uint32_t opcode);
 
 /* The exception level whose register an MSR writes: x of NAME_ELx, with _EL12 as 1. */

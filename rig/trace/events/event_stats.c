@@ -9,6 +9,8 @@
 struct window {
     bool need_dsb;
     bool need_cse;
+    enum a64_domain domain; /* the DSB needed: at least this, and for loads, too */
+    bool loads;
     bool mmu_on;
     uint64_t opened;
     uint64_t recorded;
@@ -36,6 +38,23 @@ static void follow_msr(struct window *window, const struct trace_event *event)
     }
 }
 
+static void need_dsb(struct window *window, enum a64_domain domain, bool loads)
+{
+    window->need_dsb = true;
+    window->domain = window->domain > domain ? window->domain : domain;
+    window->loads = window->loads || loads;
+}
+
+static void follow_dsb(struct window *window, struct a64_barrier barrier)
+{
+    if (window->need_dsb && a64_barrier_covers(barrier, window->domain, window->loads)) {
+        window->need_dsb = false;
+        window->need_cse = true;
+        window->domain = A64_NSH;
+        window->loads = false;
+    }
+}
+
 static void follow_insn(struct window *window, const struct trace_event *event)
 {
     switch (a64_class(event->opcode)) {
@@ -43,11 +62,10 @@ static void follow_insn(struct window *window, const struct trace_event *event)
         follow_msr(window, event);
         break;
     case A64_TLBI:
-        window->need_dsb = true;
+        need_dsb(window, a64_tlbi(event->opcode).domain, true);
         break;
     case A64_DSB:
-        window->need_cse = window->need_cse || window->need_dsb;
-        window->need_dsb = false;
+        follow_dsb(window, a64_barrier(event->opcode));
         break;
     case A64_ISB:
     case A64_ERET:
@@ -66,7 +84,7 @@ static void follow(struct window *window, const struct trace_event *event)
         break;
     case TRACE_EVENT_STORE:
         if ((event->flags & TRACE_EVENT_TABLE) != 0 && window->mmu_on) {
-            window->need_dsb = true;
+            need_dsb(window, A64_NSH, false);
         }
         break;
     case TRACE_EVENT_ENTRY:

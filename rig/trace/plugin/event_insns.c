@@ -129,10 +129,10 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
         insns_cse(cpu);
         break;
     case A64_DSB:
-        window_dsb(&cpu->window);
+        window_dsb(&cpu->window, a64_barrier(site->opcode));
         break;
     case A64_TLBI:
-        window_open(&cpu->window, WINDOW_NEED_DSB);
+        window_open_dsb(&cpu->window, a64_tlbi(site->opcode).domain, true);
         recorder.mappings++;
         break;
     case A64_DC_ZVA:

@@ -78,7 +78,7 @@ static bool store_word(const struct access *access, struct writer_page *page, ui
     if (table && (event.flags & TRACE_EVENT_VALUE) != 0 &&
         table_watch_store(access->vcpu, access->site->pc, access->site->pc_pa, word, event.value) &&
         state_el1_mmu_on(&cpu->state)) {
-        window_open(&cpu->window, WINDOW_NEED_DSB);
+        window_open_dsb(&cpu->window, A64_NSH, false);
     }
     return true;
 }

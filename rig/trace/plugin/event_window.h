@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "a64_system.h"
+
 enum { WINDOW_EVENTS = 65536 }; /* ACCESS and BLOCK events of one window */
 
 enum window_need {
@@ -16,8 +18,10 @@ enum window_need {
 };
 
 struct event_window {
-    uint8_t needs; /* enum window_need; 0: no window is open */
-    bool cut;      /* it was too long: nothing of the rest is recorded */
+    uint8_t needs;  /* enum window_need; 0: no window is open */
+    uint8_t domain; /* enum a64_domain: the least that the DSB has to have */
+    bool loads;     /* ... and it has to wait for loads, too */
+    bool cut;       /* it was too long: nothing of the rest is recorded */
     uint32_t events;
 };
 
@@ -29,10 +33,21 @@ static inline void window_open(struct event_window *window, enum window_need nee
     window->events = 0;
 }
 
-static inline void window_dsb(struct event_window *window)
+/* The same, of a hazard that a DSB has to end: a weaker one than asked for leaves it open. */
+static inline void window_open_dsb(struct event_window *window, enum a64_domain domain, bool loads)
 {
-    if ((window->needs & WINDOW_NEED_DSB) != 0) {
+    window_open(window, WINDOW_NEED_DSB);
+    window->domain = window->domain > domain ? window->domain : (uint8_t)domain;
+    window->loads = window->loads || loads;
+}
+
+static inline void window_dsb(struct event_window *window, struct a64_barrier barrier)
+{
+    if ((window->needs & WINDOW_NEED_DSB) != 0 &&
+        a64_barrier_covers(barrier, (enum a64_domain)window->domain, window->loads)) {
         window->needs = WINDOW_NEED_CSE;
+        window->domain = A64_NSH;
+        window->loads = false;
     }
 }
 

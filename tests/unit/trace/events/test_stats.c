@@ -42,6 +42,28 @@ static void kinds_classes_and_operands(void **state)
     event_stats_free(&stats);
 }
 
+static void a_weaker_dsb_leaves_the_window_open(void **state)
+{
+    (void)state;
+    struct build build;
+    struct event_stats stats;
+    build_begin(&build, 1);
+    build_insn(&build, 0, 1, 0x1000, OP_TLBI_VMALLE1IS, 0);
+    build_insn(&build, 0, 1, 0x1004, OP_DSB_NSH, 0); /* this CPU's part only */
+    build_insn(&build, 0, 1, 0x1008, OP_ISB, 0);
+    build_access(&build, 0, 1, 0x100c, 0x5000, 0x5000, false);
+    build_insn(&build, 0, 1, 0x1010, OP_DSB_ISHST, 0); /* stores only */
+    build_insn(&build, 0, 1, 0x1014, OP_ISB, 0);
+    build_access(&build, 0, 1, 0x1018, 0x5000, 0x5000, false);
+    build_insn(&build, 0, 1, 0x101c, OP_DSB_ISH, 0);
+    build_insn(&build, 0, 1, 0x1020, OP_ISB, 0);
+    count(&build, &stats);
+    assert_int_equal(stats.windows.count, 1);
+    assert_int_equal(stats.windows.open_at_end, 0);
+    assert_int_equal(stats.windows.recorded, 2);
+    event_stats_free(&stats);
+}
+
 static void a_window_ends_with_its_barriers(void **state)
 {
     (void)state;
@@ -90,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_classes_and_operands),
         cmocka_unit_test(a_window_ends_with_its_barriers),
+        cmocka_unit_test(a_weaker_dsb_leaves_the_window_open),
         cmocka_unit_test(a_store_to_a_live_table_opens_one_with_the_mmu_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
