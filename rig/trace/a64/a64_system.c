@@ -236,12 +236,21 @@ bool a64_daif_opens(uint32_t opcode)
     return (opcode >> 5 & 7) == 7 && (opcode >> 8 & 0xf) != 0;
 }
 
+/* MRS and MSR of FPCR, FPSR, FPMR trap like what they control. */
+static bool fp_control(uint32_t opcode)
+{
+    enum a64_class kind = a64_class(opcode);
+    uint32_t sys = a64_sys(opcode);
+    return (kind == A64_MRS || kind == A64_MSR) && sys >= A64_SYS(3, 3, 4, 4, 0) &&
+           sys <= A64_SYS(3, 3, 4, 4, 2);
+}
+
 bool a64_uses_fp(uint32_t opcode)
 {
     uint32_t group = opcode >> 25 & 0xf;
     bool arithmetic = (group & 7) == 7;
     bool memory = (group & 5) == 4 && (opcode >> 26 & 1) != 0;
-    return arithmetic || memory || group == 2;
+    return arithmetic || memory || group == 2 || fp_control(opcode);
 }
 
 unsigned int a64_sys_level(uint32_t sys)

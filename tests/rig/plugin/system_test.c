@@ -362,6 +362,12 @@ static enum a64_class capstone_class(uint32_t opcode)
     }
 }
 
+/* MRS or MSR (register) of op0 3, op1 3, CRn 4, CRm 4: FPCR, FPSR, FPMR by op2. */
+static bool fp_control(uint32_t opcode)
+{
+    return (opcode & 0xffdfff00) == 0xd51b4400 && (opcode >> 5 & 7) <= 2;
+}
+
 /* A register that only the floating-point and vector unit has. */
 static bool capstone_fp(void)
 {
@@ -393,7 +399,7 @@ static unsigned int check_random(uint32_t opcode)
         fail_msg("%08x %s %s: class %d, not %d", opcode, insn->mnemonic, insn->op_str, (int)ours,
                  (int)theirs);
     }
-    if (capstone_fp() != a64_uses_fp(opcode)) {
+    if ((capstone_fp() || fp_control(opcode)) != a64_uses_fp(opcode)) {
         fail_msg("%08x %s %s: uses FP or vectors: we say %d", opcode, insn->mnemonic, insn->op_str,
                  (int)a64_uses_fp(opcode));
     }
