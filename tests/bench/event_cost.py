@@ -6,7 +6,8 @@
 NAME is a pack of rig/rules (its first variant). `--guests DIR` adds the foreign guests that a
 campaign fetched there (tests/rig/foreign-guests/). Every run is deterministic, as those of the rig
 are. Each round runs every way once, one after the other, so that what disturbs the machine disturbs
-all of them; the medians of the rounds are compared, as ratios to the plain run:
+all of them. The medians of the rounds are compared, as ratios to the plain run, of the time that
+passed and of the processor's time, which others on the machine disturb less:
 
     plain      QEMU alone
     count      the coverage plugin, which also tells how many instructions were executed
@@ -30,6 +31,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,20 @@ BOUND_S, PIPELINE_S = 300.0, 900.0
 MIB = 1 << 20
 _SHORT_S = 0.5  # a guest that is over sooner is run several times for one measurement
 _MOST_REPEATS = 10
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of a run, those of the processor, and whether it came to its end."""
+
+    wall: float
+    cpu: float
+    ended: bool
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Bench:
@@ -97,13 +113,11 @@ class Bench:
         folder.mkdir()
         recorder = order_run.Recorder(self.plain, folder, PIPELINE_S)
         recording = recorder.record()
-        started = time.perf_counter()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started, before = time.perf_counter(), _children_cpu()
         done = subprocess.run(
             [str(self.tool), "order", str(recording.trace), "--quiet", "--json", "order.json"],
             cwd=folder, capture_output=True, text=True, timeout=PIPELINE_S, check=False,
         )  # fmt: skip
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         facts = {
             "runs": recording.runs,
             "seconds": round(recording.seconds, 2),
@@ -111,31 +125,37 @@ class Bench:
             "operand_lines": sum(1 for _ in self.operands.open()) if self.operands.exists() else 0,
             "trace_mib": round(recording.trace.stat().st_size / MIB, 1),
             "checker_seconds": round(time.perf_counter() - started, 2),
-            "checker_cpu_seconds": round(after.ru_utime - before.ru_utime, 2),
+            "checker_cpu_seconds": round(_children_cpu() - before, 2),
             "checker_exit_code": done.returncode,
         }
         if done.returncode not in (0, 1):
             self.wrong.append(f"{self.name}: rig-trace order: {done.returncode}: {done.stderr}")
         return facts
 
-    def once(self, command: list[str], bound: float) -> float | None:
-        """Seconds of one run to the guest's own end; None when the bound came first."""
-        start = time.perf_counter()
+    def once(self, command: list[str], bound: float) -> Took:
+        """One run to the guest's own end, or to the bound."""
+        start, before = time.perf_counter(), _children_cpu()
+        ended = False
         with Children(pick_cpu()) as children:
             child = children.start("qemu", command, self.folder)
             while (status := child.wait(0.01)) is None:
                 if time.perf_counter() - start > bound:
-                    return None
-            if status != 0:
+                    break
+            wall = time.perf_counter() - start
+            ended = status is not None
+            if status:
                 self.wrong.append(f"{self.name}: QEMU: {status}: {child.stderr()}")
-            return time.perf_counter() - start
+        return Took(wall, _children_cpu() - before, ended)
 
-    def several(self, way: str, repeat: int) -> float | None:
-        """Seconds of a way, of so many runs."""
+    def several(self, way: str, repeat: int) -> Took:
+        """So many runs of a way, as one."""
         bound = self.exec_bound if way == "exec-log" else BOUND_S
-        times = [self.once(self.ways()[way], bound) for _ in range(repeat)]
-        known = [each for each in times if each is not None]
-        return sum(known) if len(known) == len(times) else None
+        each = [self.once(self.ways()[way], bound) for _ in range(repeat)]
+        return Took(
+            sum(took.wall for took in each),
+            sum(took.cpu for took in each),
+            all(took.ended for took in each),
+        )
 
     def trace_facts(self, way: str) -> dict[str, Any]:
         """Size of a way's trace, and that it is whole."""
@@ -151,33 +171,32 @@ class Bench:
     def measure(self, rounds: int) -> dict[str, Any]:
         """All ways in turn, so many rounds; the dear one once."""
         pipeline = self.pipeline()
-        first = self.once(self.plain, BOUND_S) or BOUND_S
-        repeat = min(_MOST_REPEATS, max(1, round(_SHORT_S / first)))
-        times: dict[str, list[float]] = {way: [] for way in self.ways()}
-        beyond, log_mib = False, 0
+        first = self.once(self.plain, BOUND_S)
+        repeat = min(_MOST_REPEATS, max(1, round(_SHORT_S / first.wall)))
+        times: dict[str, list[Took]] = {way: [] for way in self.ways()}
+        log_mib = 0
         for round_number in range(rounds):
             for way, took_all in times.items():
                 if way == "exec-log" and round_number > 0:
                     continue
-                took = self.several(way, repeat)
-                if took is None and way != "exec-log":
-                    self.wrong.append(f"{self.name}: {way}: the guest did not get to its end")
-                beyond = beyond or took is None and way == "exec-log"
-                took_all.append(BOUND_S if took is None else took)
+                took_all.append(self.several(way, repeat))
                 if way == "exec-log":
-                    if took is None:
-                        took_all[-1] = self.exec_bound * repeat
                     log_mib = (self.folder / "exec.log").stat().st_size // MIB
                     (self.folder / "exec.log").unlink()
-        medians = {way: statistics.median(each) for way, each in times.items()}
+                elif not took_all[-1].ended:
+                    self.wrong.append(f"{self.name}: {way}: the guest did not get to its end")
+        wall = {way: statistics.median(took.wall for took in each) for way, each in times.items()}
+        cpu = {way: statistics.median(took.cpu for took in each) for way, each in times.items()}
         counted = coverage_trace.read(self.folder / "count.trace").executed()
         return {
             "guest": self.name,
             "instructions": sum(counted.values()),
             "runs_a_measurement": repeat,
-            "seconds": {way: round(each / repeat, 3) for way, each in medians.items()},
-            "ratio": {way: round(each / medians["plain"], 2) for way, each in medians.items()},
-            "exec_log_is_at_least": beyond,
+            "seconds": {way: round(each / repeat, 3) for way, each in wall.items()},
+            "ratio": {way: round(each / wall["plain"], 2) for way, each in wall.items()},
+            "cpu_seconds": {way: round(each / repeat, 3) for way, each in cpu.items()},
+            "cpu_ratio": {way: round(each / cpu["plain"], 2) for way, each in cpu.items()},
+            "exec_log_is_at_least": not times["exec-log"][0].ended,
             "exec_log_mib": log_mib,
             "traces": {
                 way: self.trace_facts(way)
