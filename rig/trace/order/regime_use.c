@@ -47,15 +47,15 @@ static enum machine_register unknown_of(const struct regime_values *values,
     return data && !regs[MACHINE_MAIR_EL1].known ? MACHINE_MAIR_EL1 : MACHINE_REGISTERS;
 }
 
-static bool has_right(const struct rig_walk_attributes *attr, const struct regime_use *use)
+static bool has_right(const struct rig_walk_attributes *attr, enum regime_kind kind)
 {
-    switch (use->kind) {
+    switch (kind) {
     case REGIME_READ:
-        return (use->el0 ? attr->el0_read : attr->el1_read) != 0;
+        return attr->el1_read != 0;
     case REGIME_WRITE:
-        return (use->el0 ? attr->el0_write : attr->el1_write) != 0;
+        return attr->el1_write != 0;
     case REGIME_FETCH:
-        return (use->el0 ? attr->el0_exec : attr->el1_exec) != 0;
+        return attr->el1_exec != 0;
     case REGIME_ADDRESS:
     default:
         return true;
@@ -83,7 +83,7 @@ struct regime_answer regime_ask(struct machine *machine, const struct regime_val
     };
     result.status = rig_walk(&regs, read_table, machine, use->va, &walk);
     result.unread = result.status >= RIG_WALK_READ_FAILED;
-    result.granted = result.status == RIG_WALK_OK && has_right(&walk.attr, use);
+    result.granted = result.status == RIG_WALK_OK && has_right(&walk.attr, use->kind);
     result.pa = walk.pa;
     result.attr = walk.attr;
     return result;
@@ -111,12 +111,8 @@ static bool same_memory(const struct rig_walk_attributes *left,
 bool regime_same(const struct regime_answer *left, const struct regime_answer *right,
                  enum regime_kind kind)
 {
-    if (left->unknown != MACHINE_REGISTERS || right->unknown != MACHINE_REGISTERS || left->unread ||
-        right->unread || left->granted != right->granted) {
+    if (!left->granted || !right->granted) {
         return false;
-    }
-    if (!left->granted) {
-        return left->status == right->status;
     }
     bool data = kind == REGIME_READ || kind == REGIME_WRITE;
     return left->pa == right->pa && (!data || same_memory(&left->attr, &right->attr));

@@ -1,6 +1,7 @@
 /*
- * What a use of an address (a load, a store, a fetch, an operation by address) gets in the EL1&0
- * regime under given register values, and whether two such answers differ in what that use sees.
+ * What a use of an address at EL1 (a load, a store, a fetch, an operation by address) gets in the
+ * EL1&0 regime under given register values, and whether two such answers differ in what that use
+ * sees.
  */
 #ifndef RIG_ORDER_REGIME_USE_H
 #define RIG_ORDER_REGIME_USE_H
@@ -18,7 +19,6 @@ enum regime_kind {
 struct regime_use {
     uint64_t va;
     enum regime_kind kind;
-    bool el0;
 };
 
 /* The registers that decide, by enum machine_register: SCTLR, TCR, TTBR0, TTBR1, MAIR of EL1. */
@@ -47,7 +47,7 @@ struct regime_values regime_values_of(const struct machine_cpu *cpu);
 
 struct regime_answer regime_ask(struct machine *machine, const struct regime_values *values,
                                 const struct regime_use *use);
-/* Same for what that kind of use sees. Unknown results are the same as nothing. */
+/* Same for what that kind of use sees. What is unknown or not granted is the same as nothing. */
 bool regime_same(const struct regime_answer *left, const struct regime_answer *right,
                  enum regime_kind kind);
 

@@ -71,7 +71,7 @@ static bool is_freed(const struct rule *rule, uint8_t number)
 {
     const struct null_state *state = rule->state;
     struct null_cpu *own = &state->cpus[number];
-    if (!own->high || !own->written) {
+    if (!own->written) {
         return false;
     }
     if (own->judged != state->generation + 1) {

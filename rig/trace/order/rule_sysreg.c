@@ -30,7 +30,6 @@ struct judged {
     uint64_t page;
     uint64_t generation; /* 0: none */
     uint8_t kind;
-    bool el0;
 };
 
 struct cpu_state {
@@ -216,11 +215,10 @@ static bool was_judged(const struct sysreg_state *state, uint8_t cpu, const stru
 {
     uint64_t page = use->va >> PAGE_SHIFT;
     struct judged *slot = &state->cpus[cpu].judged[(page * KINDS + use->kind) % CACHE_SLOTS];
-    if (slot->generation == state->generation && slot->page == page && slot->kind == use->kind &&
-        slot->el0 == use->el0) {
+    if (slot->generation == state->generation && slot->page == page && slot->kind == use->kind) {
         return true;
     }
-    *slot = (struct judged){page, state->generation, (uint8_t)use->kind, use->el0};
+    *slot = (struct judged){page, state->generation, (uint8_t)use->kind};
     return false;
 }
 
@@ -282,7 +280,7 @@ static bool use_now(struct rule *rule, const struct trace_event *event, uint64_t
                     enum regime_kind kind)
 {
     const struct machine_cpu *cpu = &rule->machine->cpus[event->cpu];
-    const struct regime_use use = {.va = va, .kind = kind, .el0 = cpu->el == 0};
+    const struct regime_use use = {.va = va, .kind = kind};
     if (cpu->el == 2) {
         return judge_el2(rule, event, &use);
     }

@@ -218,6 +218,52 @@ static void a_write_is_pending_until_a_cse_with_what_it_wrote_over(void **state)
     machine_end(&machine);
 }
 
+/* HCR_EL2.E2H redirects the names of EL1 at EL2, and _EL12 goes past it. */
+static void a_name_means_the_register_of_the_level(void **state)
+{
+    (void)state;
+    struct machine machine = begin_machine();
+    const struct machine_cpu *cpu = &machine.cpus[0];
+    run(&machine, 2, OP_MSR(A64_TCR_EL1, 0), 1);
+    assert_int_equal(cpu->regs[MACHINE_TCR_EL1].value, 1);
+    run(&machine, 2, OP_MSR(A64_HCR_EL2, 0), UINT64_C(1) << 34);
+    run(&machine, 2, OP_MSR(A64_TCR_EL1, 0), 2);
+    assert_int_equal(cpu->regs[MACHINE_TCR_EL1].value, 1);
+    assert_int_equal(cpu->regs[MACHINE_TCR_EL2].value, 2);
+    run(&machine, 2, OP_MSR(A64_TCR_EL12, 0), 3);
+    assert_int_equal(cpu->regs[MACHINE_TCR_EL1].value, 3);
+    assert_int_equal(cpu->regs[MACHINE_TCR_EL2].value, 2);
+    run(&machine, 1, OP_MSR(A64_TCR_EL1, 0), 4);
+    assert_int_equal(cpu->regs[MACHINE_TCR_EL1].value, 4);
+    machine_end(&machine);
+}
+
+/* A table let go is kept as long as a write is pending, by which a CPU may still walk it. */
+static void a_table_let_go_is_kept_until_the_next_cse(void **state)
+{
+    (void)state;
+    struct machine machine = begin_machine();
+    struct {
+        struct trace_frame frame;
+        uint64_t words[2];
+    } table = {.frame = {.pa = 0x40001000, .size = sizeof(table.words)}, .words = {5, 7}};
+    const struct trace_event gone = {
+        .kind = TRACE_EVENT_FRAME_GONE, .el = TRACE_EL_UNKNOWN, .pa = table.frame.pa};
+    uint64_t word = 0;
+    assert_true(tables_add(&machine.tables, &table.frame, 0));
+    step(&machine, &gone);
+    assert_int_equal(machine.gone.frame_count, 0);
+    assert_true(tables_add(&machine.tables, &table.frame, 0));
+    run(&machine, 1, OP_MSR(A64_TTBR0_EL1, 0), 0x40002000);
+    step(&machine, &gone);
+    assert_null(tables_find(&machine.tables, table.frame.pa));
+    assert_int_equal(tables_read(&machine.gone, table.frame.pa + 8, &word), 0);
+    assert_int_equal(word, 7);
+    run(&machine, 1, OP_ISB, 0);
+    assert_int_equal(machine.gone.frame_count, 0);
+    machine_end(&machine);
+}
+
 static void barriers_and_maintenance_are_in_the_history(void **state)
 {
     (void)state;
@@ -246,6 +292,8 @@ int main(void)
         cmocka_unit_test(windows_that_were_cut_are_counted),
         cmocka_unit_test(the_model_follows_levels_through_exceptions),
         cmocka_unit_test(a_write_is_pending_until_a_cse_with_what_it_wrote_over),
+        cmocka_unit_test(a_name_means_the_register_of_the_level),
+        cmocka_unit_test(a_table_let_go_is_kept_until_the_next_cse),
         cmocka_unit_test(barriers_and_maintenance_are_in_the_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,19 @@ static void a_torn_tail_is_dropped_at_every_length(void **state)
     build_free(&build);
 }
 
+static void a_torn_tail_excuses_no_damage(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    build_some();
+    build_finish(&build, &size);
+    struct trace_event_list *list = (void *)(build.data + build.list);
+    struct trace_event *events = (struct trace_event *)(void *)(list + 1);
+    events[1].value += 8;
+    refused(size - 8, "event 1 contradicts the file");
+    build_free(&build);
+}
+
 static void zeros_of_lost_pages_are_a_torn_tail(void **state)
 {
     (void)state;
@@ -243,7 +256,7 @@ static void refers_to_another_kind(void)
 
 static void refers_behind_the_end(void)
 {
-    built(1)->value = UINT64_MAX;
+    built(1)->value = UINT64_MAX - 7;
 }
 
 static void an_event_that_contradicts_the_file_is_refused(void **state)
@@ -396,6 +409,7 @@ int main(void)
         cmocka_unit_test(an_opcode_is_found_by_its_pc),
         cmocka_unit_test(an_empty_trace_has_no_events),
         cmocka_unit_test(a_torn_tail_is_dropped_at_every_length),
+        cmocka_unit_test(a_torn_tail_excuses_no_damage),
         cmocka_unit_test(zeros_of_lost_pages_are_a_torn_tail),
         cmocka_unit_test(a_damaged_header_is_refused),
         cmocka_unit_test(an_event_that_contradicts_the_file_is_refused),

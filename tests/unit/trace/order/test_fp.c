@@ -105,6 +105,23 @@ static void el2_has_a_register_of_its_own(void **state)
     boot_expect(&boot, RULE, 0, 0);
 }
 
+/* CPTR_EL2 has another layout than CPACR_EL1 unless HCR_EL2.E2H is 1. */
+static void el2_traps_by_the_layout_that_e2h_says(void **state)
+{
+    (void)state;
+    for (unsigned int e2h = 0; e2h <= 1; e2h++) {
+        for (unsigned int fpen = 0; fpen <= 1; fpen++) {
+            boot_begin(&boot);
+            build_insn(&boot.build, 0, 2, boot.pc, OP_MSR(A64_HCR_EL2, 0), (uint64_t)e2h << 34);
+            build_insn(&boot.build, 0, 2, boot.pc, OP_MSR(A64_CPTR_EL2, 0), 0);
+            build_insn(&boot.build, 0, 2, boot.pc, OP_ISB, 0);
+            build_insn(&boot.build, 0, 2, boot.pc, OP_MSR(A64_CPTR_EL2, 0), fpen != 0 ? FPEN : TFP);
+            fp_block(2);
+            boot_expect(&boot, RULE, e2h == fpen ? 1 : 0, 0);
+        }
+    }
+}
+
 static void an_unknown_operand_is_a_note(void **state)
 {
     (void)state;
@@ -123,6 +140,7 @@ int main(void)
         cmocka_unit_test(bits_that_trap_no_vectors_do_not_count),
         cmocka_unit_test(a_read_back_does_not_synchronize),
         cmocka_unit_test(el2_has_a_register_of_its_own),
+        cmocka_unit_test(el2_traps_by_the_layout_that_e2h_says),
         cmocka_unit_test(an_unknown_operand_is_a_note),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

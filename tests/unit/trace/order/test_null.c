@@ -63,11 +63,11 @@ static void a_table_that_is_filled_while_it_is_live_is_clean(void **state)
 {
     (void)state;
     free_low_half(EMPTY_TABLE);
-    boot_access(&boot, HIGH_DATA, true);
+    boot_access(&boot, LOW_DATA, true); /* too early */
     build_store_table(&boot.build, 0, 1, boot.pc, HIGH_DATA, EMPTY_TABLE + 8,
                       UINT64_C(0x40000000) | BLOCK_NORMAL);
     boot_access(&boot, LOW_DATA, true);
-    boot_expect(&boot, RULE, 0, 0);
+    boot_expect(&boot, RULE, 1, 0);
 }
 
 static void before_the_high_half_runs_the_low_one_is_not_free(void **state)
@@ -80,6 +80,46 @@ static void before_the_high_half_runs_the_low_one_is_not_free(void **state)
     boot_insn(&boot, OP_DSB_SY, 0);
     boot_access(&boot, LOW_DATA, true); /* not freed yet */
     boot_msr(&boot, A64_TTBR0_EL1, EMPTY_TABLE);
+    boot_expect(&boot, RULE, 0, 0);
+}
+
+static void the_table_there_was_is_not_freed_by_another_asid(void **state)
+{
+    (void)state;
+    const uint64_t unknown = 0x7fff0000;
+    const uint64_t asid = UINT64_C(5) << 48;
+    boot_begin(&boot);
+    boot_msr(&boot, A64_TTBR0_EL1, unknown);
+    boot_isb(&boot);
+    boot_mmu_on(&boot, true);
+    boot_msr(&boot, A64_TTBR0_EL1, unknown);
+    boot_isb(&boot);
+    boot_msr(&boot, A64_TTBR0_EL1, unknown | asid); /* and what is free stays so */
+    boot_isb(&boot);
+    boot_access(&boot, LOW_DATA, true);
+    boot_expect(&boot, RULE, 1, 0);
+
+    boot_begin(&boot);
+    boot_msr(&boot, A64_MAIR_EL1, MAIR_VALUE);
+    boot_msr(&boot, A64_TCR_EL1, TCR_VALUE);
+    boot_msr(&boot, A64_TTBR0_EL1, unknown);
+    boot_msr(&boot, A64_TTBR1_EL1, HIGH_TABLE);
+    boot_msr(&boot, A64_SCTLR_EL1, SCTLR_ON);
+    boot.pc = HIGH_VA;
+    boot_insn(&boot, OP_ISB, 0);
+    boot_msr(&boot, A64_TTBR0_EL1, unknown | asid);
+    boot_isb(&boot);
+    boot_access(&boot, LOW_DATA, true);
+    boot_expect(&boot, RULE, 0, 0);
+}
+
+static void with_the_mmu_off_no_half_is_free(void **state)
+{
+    (void)state;
+    free_low_half(EMPTY_TABLE);
+    boot_msr(&boot, A64_SCTLR_EL1, SCTLR_OFF);
+    boot_isb(&boot);
+    boot_access(&boot, LOW_DATA, true);
     boot_expect(&boot, RULE, 0, 0);
 }
 
@@ -121,6 +161,8 @@ int main(void)
         cmocka_unit_test(a_low_access_with_a_task_installed_is_clean),
         cmocka_unit_test(a_table_that_is_filled_while_it_is_live_is_clean),
         cmocka_unit_test(before_the_high_half_runs_the_low_one_is_not_free),
+        cmocka_unit_test(the_table_there_was_is_not_freed_by_another_asid),
+        cmocka_unit_test(with_the_mmu_off_no_half_is_free),
         cmocka_unit_test(a_synchronous_exception_in_the_freed_half_is_a_note),
         cmocka_unit_test(an_unknown_table_is_not_judged),
     };
