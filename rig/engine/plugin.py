@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -50,9 +51,17 @@ def exported(binary: Path) -> set[str]:
     }
 
 
+@lru_cache(maxsize=8)
+def _exported_then(binary: Path, _modified_ns: int) -> set[str]:
+    return exported(binary)
+
+
 def variant(qemu: str) -> int:
     """The variant of the plugins for this QEMU: 1 or 2; raises CannotJudge when it takes none."""
-    known = exported(Path(qemu))
+    binary = Path(qemu)
+    known = (
+        _exported_then(binary, binary.stat().st_mtime_ns) if binary.is_file() else exported(binary)
+    )
     found = next((number for name, number in VARIANTS.items() if name in known), None)
     if found is None:
         raise CannotJudge(
