@@ -4,6 +4,11 @@
 
 enum { FIRST_SLOTS = 4096, BATCH = 1024 };
 
+struct site_batch {
+    struct site_batch *next;
+    struct event_site sites[BATCH];
+};
+
 static size_t slot_of(const struct event_sites *sites, const struct event_site *site)
 {
     uint64_t hash = (site->pc ^ site->pc_pa << 7 ^ site->opcode) * 0x9e3779b97f4a7c15U;
@@ -47,6 +52,18 @@ static bool grow(struct event_sites *sites)
     return true;
 }
 
+static bool new_batch(struct event_sites *sites)
+{
+    struct site_batch *batch = malloc(sizeof *batch);
+    if (batch == NULL) {
+        return false;
+    }
+    batch->next = sites->batches;
+    sites->batches = batch;
+    sites->batch_left = BATCH;
+    return true;
+}
+
 struct event_site *event_sites_get(struct event_sites *sites, const struct event_site *wanted)
 {
     if (!grow(sites)) {
@@ -56,17 +73,23 @@ struct event_site *event_sites_get(struct event_sites *sites, const struct event
     if (*slot != NULL) {
         return *slot;
     }
-    if (sites->batch_left == 0) {
-        sites->batch = malloc(BATCH * sizeof *sites->batch);
-        if (sites->batch == NULL) {
-            return NULL;
-        }
-        sites->batch_left = BATCH;
+    if (sites->batch_left == 0 && !new_batch(sites)) {
+        return NULL;
     }
-    struct event_site *site = sites->batch++;
-    sites->batch_left--;
+    struct event_site *site = &sites->batches->sites[--sites->batch_left];
     *site = *wanted;
     *slot = site;
     sites->count++;
     return site;
+}
+
+void event_sites_free(struct event_sites *sites)
+{
+    while (sites->batches != NULL) {
+        struct site_batch *next = sites->batches->next;
+        free(sites->batches);
+        sites->batches = next;
+    }
+    free(sites->slots);
+    *sites = (struct event_sites){0};
 }

@@ -24,12 +24,15 @@ struct event_site {
 struct event_sites {
     struct event_site **slots; /* open hash */
     size_t slot_count, count;
-    struct event_site *batch; /* new ones come from here */
+    struct site_batch *batches; /* the newest first: new ones come from there */
     size_t batch_left;
 };
 
 /* The site of that instruction, all else of it as `wanted` says when it is new; NULL when memory is
  * short. */
 struct event_site *event_sites_get(struct event_sites *sites, const struct event_site *wanted);
+
+/* For tests: nobody may use a site any more. */
+void event_sites_free(struct event_sites *sites);
 
 #endif

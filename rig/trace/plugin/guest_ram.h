@@ -35,6 +35,6 @@ static inline bool guest_ram_known(const struct guest_ram *ram)
 }
 
 /* rig_walk_read_u64, with a struct guest_ram as its context. */
-int guest_ram_read(void *ram, uint64_t pa, uint64_t *value);
+int guest_ram_read(void *context, uint64_t pa, uint64_t *value);
 
 #endif

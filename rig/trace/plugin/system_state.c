@@ -120,7 +120,8 @@ bool state_is_entry(const struct system_state *state, uint64_t pc, struct state_
     if (offset % VECTOR_SIZE != 0) {
         return false;
     }
-    for (uint8_t el = 1; el <= EL_MAX; el++) {
+    for (unsigned int level = 1; level <= EL_MAX; level++) {
+        uint8_t el = (uint8_t)level;
         enum state_register reg = (enum state_register)(STATE_VBAR_EL1 + el - 1);
         bool matches = state_knows(state, reg) && state->value[reg] == pc - offset;
         if (matches &&

@@ -196,6 +196,16 @@ void frames_add(struct table_frames *frames, const struct frame_place *place)
     }
 }
 
+static bool is_used(const struct table_frame *frame)
+{
+    for (unsigned int level = 0; level < FRAME_LEVELS; level++) {
+        if (frame->refs[level] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void frames_drop(struct table_frames *frames, const struct frame_place *place)
 {
     struct table_frame *frame = find_at(frames, place->pa);
@@ -203,11 +213,11 @@ void frames_drop(struct table_frames *frames, const struct frame_place *place)
         --frame->refs[place->level] != 0) {
         return;
     }
+    frame->busy++; /* one that points to itself is dropped again meanwhile */
     drop_children(frames, frame, place->level);
-    for (unsigned int level = 0; level < FRAME_LEVELS; level++) {
-        if (frame->refs[level] != 0) {
-            return;
-        }
+    frame->busy--;
+    if (frame->busy != 0 || is_used(frame)) {
+        return;
     }
     frames->hooks.gone(frame);
     free(frame->words);

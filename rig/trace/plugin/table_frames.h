@@ -30,6 +30,7 @@ struct frame_place {
 struct table_frame {
     struct frame_place place; /* as it was reached first */
     uint32_t refs[FRAME_LEVELS];
+    uint32_t busy;    /* it is being dropped at a level */
     uint64_t *words;  /* NULL: not reachable now */
     uint64_t chunk;   /* for the caller: of its last chunk in the trace; 0 when it never had one */
     const void *told; /* for the caller: that chunk */
