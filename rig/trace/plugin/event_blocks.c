@@ -13,19 +13,19 @@ static void log_block(unsigned int vcpu, struct code_block *block, enum trace_ev
         if (!code_block_chunk(block, &recorder.log, &event.value)) {
             return;
         }
-        event.va = block->vaddr;
+        event.va = event.pc;
         event.pa = block->paddr;
     }
     event_log_add(&recorder.log, &event);
 }
 
-/* An exception led here, not the block before. */
+/* Did an exception lead here, and not the block before? */
 static void enter_vector(unsigned int vcpu, const struct code_block *block)
 {
     struct recorder_cpu *cpu = &recorder.cpus[vcpu];
     struct state_entry entry;
     if (cpu->state.vectors_known && (!recorder.stores || cpu->block_end != block->vaddr) &&
-        state_is_entry(&cpu->state, block->vaddr, &entry)) {
+        state_is_entry(&cpu->state, recorder_at(vcpu, block->vaddr), &entry)) {
         insns_entry(vcpu, &entry, block->paddr);
     }
 }
@@ -39,8 +39,12 @@ static void on_slow_block(unsigned int vcpu, struct code_block *block)
         pthread_mutex_unlock(&recorder.lock);
         return;
     }
+    uint8_t el = recorder_look(vcpu, block->vaddr);
     if (block->vector) {
-        enter_vector(vcpu, block);
+        enter_vector(vcpu, block); /* judges by the level before */
+    }
+    if (el != TRACE_EL_UNKNOWN) {
+        state_set_el(&recorder.cpus[vcpu].state, el);
     }
     if (block->written && (block->seen & bit) == 0) {
         block->seen |= bit;
@@ -74,6 +78,6 @@ void blocks_watch(struct qemu_plugin_tb *tb, const struct code_shape *shape)
         return;
     }
     if (recorder.stores || block->vector) {
-        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, RECORDER_READS, block);
     }
 }

@@ -37,15 +37,22 @@ struct operand {
     bool known;
 };
 
+static void know_level(unsigned int vcpu, uint8_t el)
+{
+    if (el != TRACE_EL_UNKNOWN) {
+        state_set_el(&recorder.cpus[vcpu].state, el);
+    }
+}
+
 /* Xt as it stands before the instruction; the level, too, where that is told. */
 static struct operand take_operand(unsigned int vcpu, const struct event_site *site)
 {
     struct operand operand = {0};
-    uint8_t el = TRACE_EL_UNKNOWN;
     if (site->fed) {
+        uint8_t el = TRACE_EL_UNKNOWN;
         operand.known = operand_feed_take(&recorder.feed, site->pc, &operand.value, &el);
         if (operand.known) {
-            state_set_el(&recorder.cpus[vcpu].state, el);
+            know_level(vcpu, el);
         } else {
             trace_writer_flag(recorder.plugin.writer, (enum trace_flags)TRACE_OPERANDS_LOST);
         }
@@ -175,6 +182,7 @@ static void on_insn(unsigned int vcpu, void *data)
     }
     pthread_mutex_lock(&recorder.lock);
     if (!recorder.log.full) {
+        know_level(vcpu, recorder_look(vcpu, site->pc));
         struct operand operand = take_operand(vcpu, site);
         if (recorded(vcpu, site)) {
             log_insn(vcpu, site, &operand);
@@ -215,5 +223,5 @@ void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uin
     }
     bool anywhere = site->always || site->fed || (recorder.stores && kind == A64_DC_ZVA);
     qemu_plugin_register_vcpu_insn_exec_cb(insn, anywhere ? on_insn : on_window_insn,
-                                           QEMU_PLUGIN_CB_R_REGS, site);
+                                           RECORDER_READS, site);
 }

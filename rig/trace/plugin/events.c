@@ -14,7 +14,7 @@
 #include "registers.h"
 #include "table_watch.h"
 
-enum { CPUS_MAX = 255, PAGE = 4096, BLOCK_INSNS = 1024 /* above QEMU's own bound, 512 */ };
+enum { CPUS_MAX = 255, BLOCK_INSNS = 1024 /* above QEMU's own bound, 512 */ };
 
 #define EVENTS_LIMIT ((uint64_t)1 << 30)
 
@@ -31,6 +31,19 @@ static struct plugin_option options[OPTIONS + 1] = {
     [OPTION_RAM].name = "ram",
     [OPTION_OPERANDS].name = "operands",
 };
+
+uint8_t recorder_look(unsigned int vcpu, uint64_t pc)
+{
+    struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    uint64_t now = 0;
+    uint8_t el = TRACE_EL_UNKNOWN;
+    if (registers_place(vcpu, &now, &el)) {
+        /* QEMU brings the PC up to date when a block begins, and no block leaves its page. */
+        cpu->made_for = pc / RECORDER_PAGE * RECORDER_PAGE;
+        cpu->runs_at = now / RECORDER_PAGE * RECORDER_PAGE;
+    }
+    return el;
+}
 
 static uint64_t address_of(const struct qemu_plugin_insn *insn, uint64_t pc)
 {
@@ -147,10 +160,11 @@ static bool take_ram(void)
     recorder.ram.base = strtoull(text, &end, 0);
     recorder.ram.wanted = true;
     if (errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' &&
-        recorder.ram.base % PAGE == 0) {
+        recorder.ram.base % RECORDER_PAGE == 0) {
         return true;
     }
-    plugin_say("ram=%s: the physical address where RAM starts, a multiple of %d", text, PAGE);
+    plugin_say("ram=%s: the physical address where RAM starts, a multiple of %d", text,
+               RECORDER_PAGE);
     return false;
 }
 

@@ -27,6 +27,8 @@ struct recorder_cpu {
     struct system_state state;
     uint64_t isb_time;  /* events there were behind its last ISB's, 0 before it */
     uint64_t block_end; /* address behind the block that it began last */
+    /* The page of code where the CPU is, as it was translated and as it runs (recorder_at). */
+    uint64_t made_for, runs_at;
     /* Pages of virtual addresses where nothing is left that was written with caches off. */
     uint64_t clean[RECORDER_CLEAN];
 };
@@ -50,6 +52,26 @@ struct recorder {
 
 extern struct recorder recorder;
 
+/*
+ * From QEMU 8 on one translation serves all virtual addresses of the same code. Where the PC can be
+ * read (API 2), learn where the CPU is now, in a callback that asked for RECORDER_READS, of an
+ * instruction that was translated at `pc`. The level, or TRACE_EL_UNKNOWN.
+ */
+uint8_t recorder_look(unsigned int vcpu, uint64_t pc);
+
+/* For callbacks that look. */
+#define RECORDER_READS (RIG_PLUGIN_API == 1 ? QEMU_PLUGIN_CB_NO_REGS : QEMU_PLUGIN_CB_R_REGS)
+
+enum { RECORDER_PAGE = 4096 };
+
+/* The address at which an instruction runs that was translated at `pc`, as far as that is known. */
+static inline uint64_t recorder_at(unsigned int vcpu, uint64_t pc)
+{
+    const struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    return pc / RECORDER_PAGE * RECORDER_PAGE == cpu->made_for ? cpu->runs_at + pc % RECORDER_PAGE
+                                                               : pc;
+}
+
 /* An event of that CPU at that instruction, with what is known now; the rest is for the caller. */
 static inline struct trace_event recorder_event(unsigned int vcpu, enum trace_event_kind kind,
                                                 uint64_t pc, uint64_t pc_pa)
@@ -58,7 +80,7 @@ static inline struct trace_event recorder_event(unsigned int vcpu, enum trace_ev
         .kind = (uint8_t)kind,
         .cpu = (uint8_t)vcpu,
         .el = recorder.cpus[vcpu].state.el,
-        .pc = pc,
+        .pc = recorder_at(vcpu, pc),
         .pc_pa = pc_pa,
     };
 }

@@ -22,10 +22,23 @@ static bool read_general(unsigned int vcpu, uint32_t number, uint64_t *value)
     return false;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the other variant writes them
+bool registers_place(unsigned int vcpu, uint64_t *pc, uint8_t *el)
+{
+    (void)vcpu;
+    (void)pc;
+    (void)el;
+    return false;
+}
+
 #else
+
+enum { CPSR_EL_SHIFT = 2, CPSR_EL_MASK = 3 };
 
 struct handles {
     struct qemu_plugin_register *x[ZERO];
+    struct qemu_plugin_register *pc;
+    struct qemu_plugin_register *cpsr;
 };
 
 static struct handles *cpus;
@@ -58,6 +71,10 @@ void registers_find(const struct plugin *plugin, unsigned int vcpu)
         int number = number_of(entry->name);
         if (number >= 0) {
             cpus[vcpu].x[number] = entry->handle;
+        } else if (strcmp(entry->name, "pc") == 0) {
+            cpus[vcpu].pc = entry->handle;
+        } else if (strcmp(entry->name, "cpsr") == 0) {
+            cpus[vcpu].cpsr = entry->handle;
         }
     }
     if (list != NULL) {
@@ -65,19 +82,37 @@ void registers_find(const struct plugin *plugin, unsigned int vcpu)
     }
 }
 
-static bool read_general(unsigned int vcpu, uint32_t number, uint64_t *value)
+/* A register of at most 64 bits; the guest's bytes are little-endian, as the host's. */
+static bool read_register(struct qemu_plugin_register *handle, uint64_t *value)
 {
-    if (vcpu >= cpu_count || cpus[vcpu].x[number] == NULL) {
+    if (handle == NULL) {
         return false;
     }
     GByteArray *bytes = g_byte_array_new();
-    qemu_plugin_read_register(cpus[vcpu].x[number], bytes);
-    bool whole = bytes->len == sizeof *value;
+    qemu_plugin_read_register(handle, bytes);
+    bool whole = bytes->len == sizeof *value || bytes->len == sizeof(uint32_t);
     if (whole) {
-        memcpy(value, bytes->data, sizeof *value);
+        *value = 0;
+        memcpy(value, bytes->data, bytes->len);
     }
     g_byte_array_free(bytes, 1);
     return whole;
+}
+
+static bool read_general(unsigned int vcpu, uint32_t number, uint64_t *value)
+{
+    return vcpu < cpu_count && read_register(cpus[vcpu].x[number], value);
+}
+
+bool registers_place(unsigned int vcpu, uint64_t *pc, uint8_t *el)
+{
+    uint64_t cpsr = 0;
+    if (vcpu >= cpu_count || !read_register(cpus[vcpu].pc, pc) ||
+        !read_register(cpus[vcpu].cpsr, &cpsr)) {
+        return false;
+    }
+    *el = cpsr >> CPSR_EL_SHIFT & CPSR_EL_MASK;
+    return true;
 }
 
 #endif

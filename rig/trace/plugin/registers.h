@@ -1,5 +1,5 @@
 /*
- * General registers of the guest, where QEMU's plugin API tells them (API 2).
+ * Registers of the guest, where QEMU's plugin API tells them (API 2).
  */
 #ifndef RIG_PLUGIN_REGISTERS_H
 #define RIG_PLUGIN_REGISTERS_H
@@ -14,5 +14,8 @@ void registers_find(const struct plugin *plugin, unsigned int vcpu);
  * not tell.
  */
 bool registers_read(unsigned int vcpu, uint32_t number, uint64_t *value);
+
+/* The PC of the block that runs, and the exception level; the same. */
+bool registers_place(unsigned int vcpu, uint64_t *pc, uint8_t *el);
 
 #endif
