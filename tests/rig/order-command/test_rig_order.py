@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """`rig order` and the ordering phase on Tyrne's boot, with the real plugin and checker.
 
-    test_order_command.py BUILD [TEST...]
+    test_rig_order.py BUILD [TEST...]
 
 BUILD holds tyrne.elf; $RIG_TOOLS is the directory of rig-trace and the plugins.
 """
