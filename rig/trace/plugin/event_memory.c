@@ -277,11 +277,20 @@ static void tell_off_read(const struct access *access, struct writer_page *page)
     event_log_add(&recorder.log, &event);
 }
 
+/* QEMU 7.2 tells flash memory by an address that RAM may have; tables tell whether it is RAM. */
+static bool is_there(const struct access *access)
+{
+    uint64_t pa = 0;
+    return !state_translate(&recorder.cpus[access->vcpu].state, guest_ram_read, &recorder.ram,
+                            access->va, &pa) ||
+           pa == access->pa;
+}
+
 static void load_slowly(const struct access *access, struct writer_page *page, bool off)
 {
     pthread_mutex_lock(&recorder.lock);
     unsigned int line = writer_line_of(access->pa);
-    if (!recorder.log.full && off && (page->off >> line & 1) != 0) {
+    if (!recorder.log.full && off && (page->off >> line & 1) != 0 && is_there(access)) {
         tell_off_read(access, page);
         last_writer_read(&recorder.writers, page, line);
     }

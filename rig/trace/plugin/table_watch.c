@@ -6,12 +6,19 @@
 #include "internal.h"
 #include "table_frames.h"
 
-enum { ROOTS = 64, HALVES = 2 };
+enum {
+    ROOTS = 64,
+    HALVES = 2,
+    /* Stores to a root that no TTBR names: with more it is taken for memory that has become
+     * something else, though no TLBI of its own said so. */
+    STORES_UNUSED = 512,
+};
 
 struct root {
     struct frame_place place;
     bool attached;
-    uint64_t used; /* when a TTBR named it last */
+    uint64_t used;   /* when a TTBR named it last */
+    uint32_t stores; /* to it since then, while none did */
 };
 
 /* The instruction that events are told of. */
@@ -146,6 +153,7 @@ static void attach(const struct frame_place *place)
     for (unsigned int i = 0; i < ROOTS; i++) {
         if (roots[i].attached && same_place(&roots[i].place, place)) {
             roots[i].used = ++uses;
+            roots[i].stores = 0;
             return;
         }
     }
@@ -211,6 +219,18 @@ void table_watch_registers(unsigned int vcpu, uint64_t pc, uint64_t pc_pa)
     flag_limits();
 }
 
+/* A store to the frame: is it the root of an address space that is no more? */
+static void retire(const struct table_frame *frame)
+{
+    for (unsigned int i = 0; i < ROOTS; i++) {
+        struct root *root = &roots[i];
+        if (root->attached && root->place.pa == frame->place.pa && !in_use(&root->place) &&
+            ++root->stores > STORES_UNUSED) {
+            detach(root);
+        }
+    }
+}
+
 bool table_watch_holds(uint64_t word_pa)
 {
     return frames_find(&frames, word_pa) != NULL;
@@ -225,6 +245,7 @@ bool table_watch_store(unsigned int vcpu, uint64_t pc, uint64_t pc_pa, uint64_t 
     }
     culprit = (struct culprit){.vcpu = vcpu, .pc = pc, .pc_pa = pc_pa};
     uint64_t before = frames_store(&frames, frame, word_pa, value);
+    retire(frame);
     flag_limits();
     return before != value && ((before | value) & DESC_VALID_BIT) != 0;
 }

@@ -26,7 +26,7 @@ BOUND_S = 120
 PARALLEL = ["-accel", "tcg,thread=multi"]
 ROOT, LEVEL2, LEVEL3, OTHER_ROOT = 0x40210000, 0x40211000, 0x40212000, 0x40213000
 CODE, DATA, PAGE = 0x40220000, 0x40230000, 0x40231000
-TCR = 0x80993519
+TCR = 0x80193519
 RAM = ["-object", "memory-backend-memfd,id=rig-ram,size=128M,share=on"]
 
 # The plugin tells these always, in this order. What it tells only when stores are watched, or in a
@@ -46,6 +46,8 @@ SEQUENCE = """
     +store relink; +frame relink; +store crossing; +store crossing
     +store reunlink; +frame-gone reunlink; +store again; +frame again
     +store; +frame-gone; +store same; +frame same
+    !access exclusive_load; !access exclusive; +store exclusive
+    +store pair; +store pair
     insn again_dsb; insn again_isb
     insn code_dc; insn code_dsb; insn code_ic; insn code_end; insn code_isb
     *insn first_call; +translate CODE; *insn; *insn; *insn
@@ -142,8 +144,10 @@ class EventsTest(unittest.TestCase):
         if self.variant == 2:
             return ""
         path = self.work / "operands.txt"
-        lines = [f"site {self.at[label]:x}" for label, _ in self.values()] + ["-"]
-        lines += [f"{self.at[label]:x} {value:x} 1" for label, value in values or self.values()]
+        values = values or self.values()
+        sites = {label for label, _ in [*values, *self.values()]}
+        lines = [f"site {self.at[label]:x}" for label in sorted(sites)] + ["-"]
+        lines += [f"{self.at[label]:x} {value:x} 1" for label, value in values]
         path.write_text("\n".join(lines) + "\n", "ascii")
         return f",operands={path}"
 

@@ -1,6 +1,7 @@
 /*
  * A guest whose events are known one by one. Its labels are what the test names.
  *   -DSPIN   ends in a loop of barriers instead of switching the machine off
+ *   -DRETIRED  gives up a root and stores there 600 times
  *   -DCPUS   starts a second CPU, which executes an ISB and a WFI
  */
     .equ ROOT, 0x40210000       /* level 1, of 39-bit addresses */
@@ -14,7 +15,7 @@
     .equ DEVICE, 0x405          /* block: AF, AttrIndx 1 */
     .equ NORMAL, 0x701          /* block: AF, inner shareable, AttrIndx 0 */
     .equ TABLE, 3
-    .equ TCR, 0x80993519        /* TnSZ 25, write-back, inner shareable, 4 KiB, EPD1 */
+    .equ TCR, 0x80193519        /* TnSZ 25, write-back, inner shareable, 4 KiB */
     .equ RETURN, 0xd65f03c0
 
     .global _start
@@ -115,6 +116,13 @@ again:
     str     xzr, [x2, #16]
 same:
     str     x0, [x2, #16]       /* as it was */
+    add     x10, x2, #24
+exclusive_load:
+    ldxr    x9, [x10]
+exclusive:
+    stxr    w11, x9, [x10]
+pair:
+    stp     xzr, xzr, [x2, #48]
 again_dsb:
     dsb     ishst
 again_isb:
@@ -172,6 +180,17 @@ at_isb:
     isb
 read_par:
     mrs     x0, par_el1
+#ifdef RETIRED
+    ldr     x1, =OTHER_ROOT
+    add     x0, x1, #4096
+retire:
+    msr     ttbr1_el1, x0
+    isb
+    mov     x0, #600
+1:  str     x0, [x1, #8]
+    subs    x0, x0, #1
+    b.ne    1b
+#endif
 #ifdef CPUS
     ldr     x0, =0xc4000003     /* PSCI CPU_ON */
     mov     x1, #1

@@ -115,10 +115,27 @@ class Records(case.EventsTest):
         crossing = [e for e in got.of("store") if e.pc == self.at["crossing"]]
         self.assertEqual([(e.pa, e.opcode) for e in crossing], [(LEVEL3 - 8, 4), (LEVEL3, 4)])
         self.assertEqual([e.va for e in crossing], [LEVEL3 - 8, LEVEL3])
+        pair = [e for e in got.of("store") if e.pc == self.at["pair"]]
+        self.assertEqual([e.pa for e in pair], [LEVEL2 + 48, LEVEL2 + 56])
+        self.assertEqual({e.opcode for e in pair} - {8, 16}, set())  # in one piece or in two
+        exclusive = self.one(got, "store", "exclusive")
+        self.assertEqual((exclusive.pa, exclusive.value), (LEVEL2 + 24, 0x40600701))
         patch = self.one(got, "store", "patch")
         self.assertEqual(patch.flags, trace.VALUE | trace.OF_CODE)
         self.assertEqual((patch.pa, patch.opcode), (CODE, 4))
         self.assertEqual(patch.value, 0xD65F03C0_52800020)
+
+    def test_retired(self) -> None:
+        """A root that no TTBR names any more is not watched for ever."""
+        elf = self.guest("RETIRED")
+        self.at["retire"] = symbols(elf)["retire"]
+        values = [*self.values(), ("retire", OTHER_ROOT + 4096)]
+        got = self.record("retired", f",ram=0x40000000{self.operands(values)}", elf)
+        gone = [e for e in got.of("frame-gone") if e.pa == OTHER_ROOT]
+        stores = [e for e in got.of("store") if e.pa == OTHER_ROOT + 8]
+        self.assertEqual((len(gone), len(stores)), (1, 513))
+        self.assertEqual(stores[0].value, 600)
+        self.assertEqual(gone[0].pc, stores[-1].pc)
 
     def test_code(self) -> None:
         """Code that the guest wrote is told before it runs, with who wrote it; once."""
