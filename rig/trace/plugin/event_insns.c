@@ -140,6 +140,9 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
         break;
     case A64_TLBI:
         window_open_dsb(&cpu->window, a64_tlbi(site->opcode).domain, true);
+        if (recorder.stores) {
+            table_watch_tlbi(vcpu, site, operand->known, operand->value);
+        }
         recorder.mappings++;
         break;
     case A64_DC_ZVA:

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "a64_system.h"
 #include "internal.h"
 #include "table_frames.h"
 
 enum {
     ROOTS = 64,
     HALVES = 2,
+    ASID_SHIFT = 48,
     /* Stores to a root that no TTBR names: with more it is taken for memory that has become
      * something else, though no TLBI of its own said so. */
     STORES_UNUSED = 512,
@@ -17,6 +19,7 @@ enum {
 struct root {
     struct frame_place place;
     bool attached;
+    uint16_t asid;   /* what it was walked under last */
     uint64_t used;   /* when a TTBR named it last */
     uint32_t stores; /* to it since then, while none did */
 };
@@ -148,10 +151,11 @@ static struct root *room_for_root(void)
     return oldest;
 }
 
-static void attach(const struct frame_place *place)
+static void attach(const struct frame_place *place, uint16_t asid)
 {
     for (unsigned int i = 0; i < ROOTS; i++) {
         if (roots[i].attached && same_place(&roots[i].place, place)) {
+            roots[i].asid = asid;
             roots[i].used = ++uses;
             roots[i].stores = 0;
             return;
@@ -162,16 +166,19 @@ static void attach(const struct frame_place *place)
         frames.cut = true;
         return;
     }
-    *root = (struct root){.place = *place, .attached = true, .used = ++uses};
+    *root = (struct root){.place = *place, .attached = true, .asid = asid, .used = ++uses};
     frames_add(&frames, place);
 }
 
-/* Where walks of that half begin; size 0 when that is not known, or nowhere. */
+/* Where walks of that half begin; size 0 when that is not known, or nowhere, as with TCR_EL1.EPDn.
+ */
 static struct frame_place root_of(const struct system_state *state, bool upper)
 {
     struct rig_walk_regs regs;
     struct rw_half half;
-    if (!state_knows(state, upper ? STATE_TTBR1_EL1 : STATE_TTBR0_EL1) ||
+    uint64_t disabled = upper ? TCR_EL1_EPD1_BIT : TCR_EL1_EPD0_BIT;
+    if ((state->value[STATE_TCR_EL1] & disabled) != 0 ||
+        !state_knows(state, upper ? STATE_TTBR1_EL1 : STATE_TTBR0_EL1) ||
         !state_walk_regs(state, &regs)) {
         return (struct frame_place){0};
     }
@@ -186,6 +193,13 @@ static struct frame_place root_of(const struct system_state *state, bool upper)
         .upper = upper,
         .granule_bits = half.granule_bits,
     };
+}
+
+/* Of the TTBR that TCR_EL1.A1 names. */
+static uint16_t current_asid(const struct system_state *state)
+{
+    bool upper = (state->value[STATE_TCR_EL1] & TCR_EL1_A1_BIT) != 0;
+    return (uint16_t)(state->value[upper ? STATE_TTBR1_EL1 : STATE_TTBR0_EL1] >> ASID_SHIFT);
 }
 
 static void flag_limits(void)
@@ -213,10 +227,28 @@ void table_watch_registers(unsigned int vcpu, uint64_t pc, uint64_t pc_pa)
         if (!guest_ram_known(&recorder.ram)) {
             trace_writer_flag(recorder.plugin.writer, (enum trace_flags)TRACE_RAM_UNKNOWN);
         }
-        attach(&place);
+        attach(&place, current_asid(state));
         detach_others(&place);
     }
     flag_limits();
+}
+
+/* Entries of a space whose root no TTBR names are all that keeps it alive. */
+void table_watch_tlbi(unsigned int vcpu, const struct event_site *site, bool known, uint64_t value)
+{
+    struct a64_tlbi tlbi = a64_tlbi(site->opcode);
+    bool all = tlbi.scope == A64_TLBI_ALL;
+    bool everywhere = recorder.plugin.cpus == 1 || tlbi.domain != A64_NSH;
+    if (tlbi.el != 1 || !everywhere || !(all || (tlbi.scope == A64_TLBI_ASID && known))) {
+        return;
+    }
+    culprit = (struct culprit){.vcpu = vcpu, .pc = site->pc, .pc_pa = site->pc_pa};
+    for (unsigned int i = 0; i < ROOTS; i++) {
+        struct root *root = &roots[i];
+        if (root->attached && (all || root->asid == value >> ASID_SHIFT) && !in_use(&root->place)) {
+            detach(root);
+        }
+    }
 }
 
 /* A store to the frame: is it the root of an address space that is no more? */

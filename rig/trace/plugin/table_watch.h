@@ -2,8 +2,9 @@
  * The translation tables of the EL1&0 regime that a TTBR reaches, whether the MMU is on or not: a
  * FRAME event for each that comes, FRAME_GONE for each that goes.
  *
- * Roots used lately stay attached, so that a kernel that changes between address spaces does not
- * have all of them told again. Caller holds the lock.
+ * A root that no TTBR names any more stays attached while TLBs may hold what was walked from it,
+ * that is until they are told to forget its ASID, so that a store into a space that is only
+ * switched away from counts. Then its frames may be reused for anything. Caller holds the lock.
  */
 #ifndef RIG_PLUGIN_TABLE_WATCH_H
 #define RIG_PLUGIN_TABLE_WATCH_H
@@ -12,6 +13,9 @@
 
 /* A register that decides where walks begin was written, or is about to be. */
 void table_watch_registers(unsigned int vcpu, uint64_t pc, uint64_t pc_pa);
+
+/* TLBI of the EL1&0 regime, with its operand if that is known: forget the roots that it ends. */
+void table_watch_tlbi(unsigned int vcpu, const struct event_site *site, bool known, uint64_t value);
 
 /* Is there a table to be watched at that word? */
 bool table_watch_holds(uint64_t word_pa);
