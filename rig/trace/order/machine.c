@@ -170,6 +170,13 @@ bool machine_translate(struct machine *machine, const struct machine_cpu *cpu, u
            status != RIG_WALK_STOPPED && status != RIG_WALK_LIMIT;
 }
 
+bool machine_synchronizes(const struct machine *machine, const struct machine_cpu *cpu, uint8_t el,
+                          uint64_t bit)
+{
+    const struct machine_value *sctlr = &cpu->regs[el == 2 ? MACHINE_SCTLR_EL2 : MACHINE_SCTLR_EL1];
+    return !machine->features.exs || !sctlr->known || (sctlr->value & bit) != 0;
+}
+
 static bool sctlr_has(const struct machine_cpu *cpu, uint64_t bits)
 {
     const struct machine_value *sctlr = &cpu->regs[MACHINE_SCTLR_EL1];

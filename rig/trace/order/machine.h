@@ -109,6 +109,11 @@ bool machine_walk_regs(const struct machine *machine, const struct machine_cpu *
 bool machine_translate(struct machine *machine, const struct machine_cpu *cpu, uint64_t va,
                        struct rig_walk_result *result);
 
+/* Whether exceptions taken to the level (SCTLR_EL1_EIS_BIT) or returns from it (SCTLR_EL1_EOS_BIT)
+ * are context synchronization events: without FEAT_ExS always, and where SCTLR_ELx is not known. */
+bool machine_synchronizes(const struct machine *machine, const struct machine_cpu *cpu, uint8_t el,
+                          uint64_t bit);
+
 /* Whether EL1&0 stage 1 translation is on (SCTLR_EL1.M, all writes done, known). */
 bool machine_mmu_on(const struct machine_cpu *cpu);
 /* Data caches on: M and C. */

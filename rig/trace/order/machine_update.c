@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sysregs.h"
+
 enum {
     LINE_BYTES = 64,
     LOWER_LEVEL_VECTORS = 0x400, /* DDI 0487, D1.3 "Exception vectors" */
@@ -48,9 +50,17 @@ void machine_end(struct machine *machine)
     *machine = (struct machine){0};
 }
 
-bool machine_is_cse(const struct trace_event *event, enum a64_class class)
+bool machine_is_cse(const struct machine *machine, const struct trace_event *event,
+                    enum a64_class class)
 {
-    return event->kind == TRACE_EVENT_ENTRY || class == A64_ISB || class == A64_ERET;
+    const struct machine_cpu *cpu = &machine->cpus[event->cpu];
+    if (event->kind == TRACE_EVENT_ENTRY) {
+        return machine_synchronizes(machine, cpu, event->el, SCTLR_EL1_EIS_BIT);
+    }
+    if (class == A64_ERET) {
+        return machine_synchronizes(machine, cpu, cpu->el, SCTLR_EL1_EOS_BIT);
+    }
+    return class == A64_ISB;
 }
 
 /* The line that DC or IC by address concerns, HISTORY_NEVER for all. */

@@ -10,7 +10,8 @@ void machine_end(struct machine *machine);
 
 /* ISB, ERET and exception entry: DDI 0487, Glossary "Context synchronization event". FEAT_ExS
  * (SCTLR_ELx.EIS and EOS being 0) is not followed. */
-bool machine_is_cse(const struct trace_event *event, enum a64_class class);
+bool machine_is_cse(const struct machine *machine, const struct trace_event *event,
+                    enum a64_class class);
 
 /* What is so before the rules see the event: level, barriers and maintenance, tables told. */
 bool machine_observe(struct machine *machine, const struct trace_event *event,

@@ -150,7 +150,7 @@ static bool judge(struct check *check, const struct trace_event *event)
     struct machine *machine = &check->machine;
     enum a64_class class = event->kind == TRACE_EVENT_INSN ? a64_class(event->opcode) : A64_OTHER;
     if (!machine_observe(machine, event, class) ||
-        (machine_is_cse(event, class) && !synchronize(check, event))) {
+        (machine_is_cse(machine, event, class) && !synchronize(check, event))) {
         return false;
     }
     struct rule *const *wants = check->wants[event->kind];

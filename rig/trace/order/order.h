@@ -21,6 +21,7 @@ struct order_features {
     bool ets2;             /* ID_AA64MMFR1_EL1.ETS >= 2 */
     unsigned int bbm;      /* ID_AA64MMFR2_EL1.BBM: 0, 1, 2 */
     bool idc;              /* CTR_EL0.IDC: no DC to the PoU needed for instructions */
+    bool exs;              /* ID_AA64MMFR0_EL1.ExS: SCTLR_ELx.EIS and EOS count */
     bool dic;              /* CTR_EL0.DIC: no IC needed */
     uint64_t id_aa64mmfr0; /* as the walker takes them (rigwalk.h) */
     uint64_t id_aa64mmfr1;

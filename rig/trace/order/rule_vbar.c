@@ -4,12 +4,17 @@
  * the PC leaves the half it was in (the first fault of the new one goes by the old VBAR).
  *
  * HVC and SMC count by the exception they become: a PSCI call that QEMU handles becomes none.
+ *
+ * An exception entry that is a context synchronization event synchronizes as its first step, before
+ * it uses VBAR (D24.1.2.2): then only a note. Where it is none (FEAT_ExS, SCTLR_ELx.EIS is 0) the
+ * old VBAR may be used: an error.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "rule.h"
+#include "sysregs.h"
 
 enum { DAIF_SHIFT = 6, DAIF_ALL = 15, HALF_SELECT_BIT = 55 };
 
@@ -42,6 +47,13 @@ static const struct machine_pending *pending_write(const struct rule *rule, uint
     return counts ? write : NULL;
 }
 
+/* Does an exception to the level of the pending VBAR synchronize by itself? */
+static bool entry_synchronizes(const struct rule *rule, uint8_t number)
+{
+    const struct machine_cpu *cpu = &rule->machine->cpus[number];
+    return machine_synchronizes(rule->machine, cpu, cpu->el, SCTLR_EL1_EIS_BIT);
+}
+
 static void put_value(const struct machine_value *value, char *text, size_t size)
 {
     if (value->known) {
@@ -67,13 +79,18 @@ static bool report(struct rule *rule, const struct trace_event *event,
     snprintf(text.missing, ORDER_TEXT,
              "no context synchronization event (ISB, ERET) between the write of %s and %s", name,
              what);
-    snprintf(text.detail, ORDER_TEXT,
-             "%sthe exception may go by the old %s (%s) instead of the new one (%s)",
-             now->known ? "" : "operand unknown: ", name, old_value, new_value);
+    bool safe = entry_synchronizes(rule, event->cpu);
+    snprintf(
+        text.detail, ORDER_TEXT, "%s%s (%s was %s, is %s)", now->known ? "" : "operand unknown: ",
+        safe ? "exception entry synchronizes before it uses VBAR, so the new one counts here; "
+               "where SCTLR_ELx.EIS is 0 (FEAT_ExS) the old one may"
+             : "exception entry is no context synchronization event here (SCTLR_ELx.EIS is 0), "
+               "so the exception may go by the old VBAR",
+        name, old_value, new_value);
     snprintf(text.fix, ORDER_TEXT, "put an ISB behind the MSR to %s", name);
     struct order_end end = order_end_of_pending(write, event->cpu);
     struct order_end consumer = order_end_of(event, rule->machine->now);
-    return rule_report(rule, now->known ? level : ORDER_NOTE, &end, &consumer, &text);
+    return rule_report(rule, now->known && !safe ? level : ORDER_NOTE, &end, &consumer, &text);
 }
 
 /* MSR DAIF, Xt: what it leaves open was masked, as far as that is known. */
@@ -158,6 +175,17 @@ static bool make_cpus(struct rule *rule)
     return state->cpus != NULL;
 }
 
+/* The exception goes to the level whose VBAR is pending; the model is in that level already. */
+static bool on_entry(struct rule *rule, const struct trace_event *event)
+{
+    const struct machine_pending *write = pending_write(rule, event->cpu);
+    if (write == NULL) {
+        return true;
+    }
+    rule->consumers++;
+    return report(rule, event, write, ORDER_ERROR, "the exception");
+}
+
 static bool on_event(struct rule *rule, const struct trace_event *event)
 {
     if (!make_cpus(rule)) {
@@ -165,6 +193,9 @@ static bool on_event(struct rule *rule, const struct trace_event *event)
     }
     if (event->kind == TRACE_EVENT_INSN) {
         return insn(rule, event);
+    }
+    if (event->kind == TRACE_EVENT_ENTRY) {
+        return on_entry(rule, event);
     }
     const struct machine_pending *write = pending_write(rule, event->cpu);
     if (write == NULL || ((event->pc ^ write->pc) >> HALF_SELECT_BIT & 1) == 0) {
@@ -175,21 +206,10 @@ static bool on_event(struct rule *rule, const struct trace_event *event)
                   "the branch into the other half of the address space");
 }
 
-/* The exception goes to the level whose VBAR is pending; the model is in that level already. */
+/* An entry that synchronizes; one that does not comes to on_event with the write still pending. */
 static bool on_cse(struct rule *rule, const struct trace_event *event)
 {
-    if (event->kind != TRACE_EVENT_ENTRY) {
-        return true;
-    }
-    if (!make_cpus(rule)) {
-        return false;
-    }
-    const struct machine_pending *write = pending_write(rule, event->cpu);
-    if (write == NULL) {
-        return true;
-    }
-    rule->consumers++;
-    return report(rule, event, write, ORDER_ERROR, "the exception");
+    return event->kind != TRACE_EVENT_ENTRY || (make_cpus(rule) && on_entry(rule, event));
 }
 
 static void give_back(struct rule *rule)
@@ -208,7 +228,8 @@ const struct rule_module RULE_VBAR_BEFORE_EXCEPTION = {
                 "DDI 0487, D24.1.2.2 \"Synchronization requirements for AArch64 System registers\"",
             .level = ORDER_ERROR,
         },
-    .kinds = RULE_KIND(TRACE_EVENT_INSN) | RULE_KIND(TRACE_EVENT_BLOCK),
+    .kinds =
+        RULE_KIND(TRACE_EVENT_INSN) | RULE_KIND(TRACE_EVENT_BLOCK) | RULE_KIND(TRACE_EVENT_ENTRY),
     .state_size = sizeof(struct vbar_state),
     .event = on_event,
     .cse = on_cse,

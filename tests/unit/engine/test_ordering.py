@@ -261,9 +261,10 @@ class CommandLine(unittest.TestCase):
         registers = {
             "ID_AA64MMFR1_EL1": 2 << 36,
             "ID_AA64MMFR2_EL1": 2 << 52,
+            "ID_AA64MMFR0_EL1": 1 << 44,
             "CTR_EL0": 3 << 28,
         }
-        self.assertEqual(features(registers), ["ets2", "bbm2", "idc", "dic"])
+        self.assertEqual(features(registers), ["ets2", "bbm2", "exs", "idc", "dic"])
         self.assertEqual(features({"ID_AA64MMFR2_EL1": 1 << 52}), ["bbm1"])
 
     def test_options_of_the_checker(self) -> None:

@@ -134,3 +134,31 @@ write:
     b       finish
     .ltorg
 #endif
+
+/* A space that was left: once no TLB holds anything of it, its tables are memory like any other. */
+#ifdef SCENE_left_space
+    bl      mmu_on
+    ldr     x0, =l3 + 16
+    ldr     x1, =page_a
+    ldr     x2, [x1]                    /* the TLB has it */
+    ldr     x4, =page_b + PAGE + DATA
+    ldr     x5, =l1_empty
+    orr     x0, x0, #HIGH
+    adrp    x6, vectors
+    add     x6, x6, :lo12:vectors
+    orr     x6, x6, #HIGH
+    msr     vbar_el1, x6
+    isb
+    go_high
+    msr     ttbr0_el1, x5
+    isb
+    step tlbi, tlbi vmalle1
+    dsb     nsh
+    isb
+write:
+    str     x4, [x0]
+    dsb     ishst
+    isb
+    b       finish
+    .ltorg
+#endif

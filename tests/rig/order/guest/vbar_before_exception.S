@@ -1,4 +1,4 @@
-/* vbar-before-exception: new vectors, and an exception that may still go to the old ones. */
+/* vbar-before-exception: new vectors, and an exception before they are synchronized. */
 #include "skeleton.S"
 
     .text
@@ -15,6 +15,22 @@ write:
     step isb, isb
 use:
     step use, svc #0
+1:  isb
+    b       finish
+#endif
+
+/* SCTLR_EL1.EIS, bit 22, is 0: with FEAT_ExS an exception entry is no CSE. */
+#ifdef SCENE_entry_is_no_cse
+    mrs     x1, sctlr_el1
+    bic     x1, x1, #(1 << 22)
+    msr     sctlr_el1, x1
+    isb
+    on_exception 1f
+write:
+    msr     vbar_el1, x0
+    step isb, isb
+use:
+    svc     #0
 1:  isb
     b       finish
 #endif

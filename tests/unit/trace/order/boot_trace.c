@@ -88,19 +88,34 @@ void boot_mmu_on(struct boot *boot, bool high)
     }
 }
 
-struct order_result boot_judge(struct boot *boot, const char *rule)
+static struct order_result judge(struct boot *boot, const char *rule,
+                                 const struct order_features *features)
 {
     struct order_result result;
-    build_judge(&boot->build, rule, NULL, &result);
+    build_judge_and_keep(&boot->build, rule, features, &result);
     assert_int_equal(result.rule_count, 1);
     assert_true(result.rules[0].judged);
     assert_true(result.rules[0].subjects != 0);
     return result;
 }
 
+struct order_result boot_judge(struct boot *boot, const char *rule)
+{
+    struct order_result result = judge(boot, rule, NULL);
+    build_free(&boot->build);
+    return result;
+}
+
 void boot_expect(struct boot *boot, const char *rule, size_t errors, size_t notes)
 {
-    struct order_result result = boot_judge(boot, rule);
+    boot_expect_with(boot, rule, NULL, errors, notes);
+    build_free(&boot->build);
+}
+
+void boot_expect_with(struct boot *boot, const char *rule, const struct order_features *features,
+                      size_t errors, size_t notes)
+{
+    struct order_result result = judge(boot, rule, features);
     for (size_t i = 0; i < result.finding_count; i++) {
         const struct order_finding *finding = &result.findings[i];
         assert_string_equal(finding->rule, rule);

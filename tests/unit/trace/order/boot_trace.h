@@ -62,7 +62,11 @@ void boot_mmu_on(struct boot *boot, bool high);
 
 /* Judge by one rule and count; asserts that subjects were seen. */
 struct order_result boot_judge(struct boot *boot, const char *rule);
-/* The same, with `errors` and `notes` expected in all. */
+/* With `errors` and `notes` expected in all; on a CPU with these features. The trace can be judged
+ * again, and is given back by boot_expect only. */
+void boot_expect_with(struct boot *boot, const char *rule, const struct order_features *features,
+                      size_t errors, size_t notes);
+/* The same on one with none. */
 void boot_expect(struct boot *boot, const char *rule, size_t errors, size_t notes);
 
 #endif

@@ -137,7 +137,7 @@ static void step(struct machine *machine, const struct trace_event *event)
 {
     enum a64_class class = event->kind == TRACE_EVENT_INSN ? a64_class(event->opcode) : A64_OTHER;
     assert_true(machine_observe(machine, event, class));
-    if (machine_is_cse(event, class)) {
+    if (machine_is_cse(machine, event, class)) {
         machine_synchronize(machine, event);
     }
     machine_apply(machine, event, class);

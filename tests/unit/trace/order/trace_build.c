@@ -238,6 +238,13 @@ const uint8_t *build_finish(struct build *build, size_t *size)
 void build_judge(struct build *build, const char *rule, const struct order_features *features,
                  struct order_result *result)
 {
+    build_judge_and_keep(build, rule, features, result);
+    build_free(build);
+}
+
+void build_judge_and_keep(struct build *build, const char *rule,
+                          const struct order_features *features, struct order_result *result)
+{
     struct event_trace trace;
     char error[ORDER_TEXT] = "";
     size_t size = 0;
@@ -252,7 +259,6 @@ void build_judge(struct build *build, const char *rule, const struct order_featu
         fail_msg("%s", error);
     }
     event_trace_close(&trace);
-    build_free(build);
 }
 
 size_t result_count(const struct order_result *result, enum order_level level)

@@ -123,6 +123,9 @@ const uint8_t *build_finish(struct build *build, size_t *size);
  * refused, and frees the builder. order_result_free is the caller's. */
 void build_judge(struct build *build, const char *rule, const struct order_features *features,
                  struct order_result *result);
+/* The same, and the trace can be judged again. */
+void build_judge_and_keep(struct build *build, const char *rule,
+                          const struct order_features *features, struct order_result *result);
 
 /* How many distinct findings of that level there are. */
 size_t result_count(const struct order_result *result, enum order_level level);
