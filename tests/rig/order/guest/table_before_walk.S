@@ -42,7 +42,6 @@ write:
     str     x3, [x0, #8]
     step dsb, dsb nshst
     msr     ttbr1_el1, x0
-root:
     isb
     msr     tcr_el1, x21
 use:
