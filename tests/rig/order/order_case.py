@@ -32,11 +32,11 @@ MACHINE = "virt,gic-version=2,dtb-randomness=off"
 END = "end\n"
 
 
-def record(case: Case, elf: Path, folder: Path) -> Path:
-    """Run the guest to its end; the trace."""
+def record(entry: str, cpus: int, elf: Path, folder: Path) -> Path:
+    """Run a guest to its end; the trace."""
     qemu = find_tool("qemu-system-aarch64", "RIG_QEMU")
-    machine = MACHINE if case.entry == "el1" else f"{MACHINE},virtualization=on"
-    words = [qemu, "-M", machine, "-cpu", "cortex-a72", "-m", "128M", "-smp", str(case.cpus)]
+    machine = MACHINE if entry == "el1" else f"{MACHINE},virtualization=on"
+    words = [qemu, "-M", machine, "-cpu", "cortex-a72", "-m", "128M", "-smp", str(cpus)]
     words += [*DETERMINISTIC, *QUIET, "-serial", f"file:{SERIAL}", "-kernel", str(elf)]
     return trace(words, folder, BOUND_S)
 
@@ -91,7 +91,7 @@ def judge(case: Case, work: Path) -> list[str]:
     elf = build(case, folder)
     address = symbols(case, elf)
     try:
-        recorded = record(case, elf, folder)
+        recorded = record(case.entry, case.cpus, elf, folder)
         report = order(recorded, None, Settings(features=case.features))
     except RigError as error:
         return [str(error)]
