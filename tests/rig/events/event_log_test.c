@@ -257,13 +257,15 @@ static void code_is_written_once(void **state)
     assert_ptr_not_equal(written, block);
     assert_true(written->written);
     assert_ptr_equal(code_blocks_get(&blocks, &shape), written);
+    shape.writer.time = 6; /* written again, with the same bytes by the same instruction */
+    assert_ptr_not_equal(code_blocks_get(&blocks, &shape), written);
     opcodes[1] = 9;
     assert_ptr_not_equal(code_blocks_get(&blocks, &shape), written);
     for (uint32_t i = 0; i < 10000; i++) { /* the table grows */
         shape.vaddr = 0x100000 + 4 * i;
         assert_non_null(code_blocks_get(&blocks, &shape));
     }
-    assert_int_equal(blocks.count, 10003);
+    assert_int_equal(blocks.count, 10004);
     uint8_t *data = read_file(&file, &size);
     const struct trace_code *code = (const void *)chunk_at(data, offset);
     const uint32_t *words = (const void *)(code + 1);

@@ -25,7 +25,7 @@ from engine.qemu import DETERMINISTIC, QUIET  # noqa: E402
 BOUND_S = 120
 PARALLEL = ["-accel", "tcg,thread=multi"]
 ROOT, LEVEL2, LEVEL3, OTHER_ROOT = 0x40210000, 0x40211000, 0x40212000, 0x40213000
-CODE, DATA, PAGE = 0x40220000, 0x40230000, 0x40231000
+CODE, DATA, PAGE = 0x40220008, 0x40230000, 0x40231000
 TCR = 0x80193519
 RAM = ["-object", "memory-backend-memfd,id=rig-ram,size=128M,share=on"]
 
@@ -48,12 +48,14 @@ SEQUENCE = """
     +store; +frame-gone; +store same; +frame same
     !access exclusive_load; !access exclusive; +store exclusive
     +store pair; +store pair
-    insn again_dsb; insn again_isb
+    insn again_dsb; insn again_isb; +store unchanged
     insn code_dc; insn code_dsb; insn code_ic; insn code_end; insn code_isb
     *insn first_call; +translate CODE; *insn; *insn; *insn
     +store patch; insn patch_isb; *insn; +translate CODE; *insn
     insn call; +entry synchronous; insn handler_eret
     *insn zero; +store link_zeroed; +frame link_zeroed; insn zeroed_dsb; insn zeroed_isb
+    +store; *insn zero_live; +store zero_live; +store; +store; +store; +store; +store; +store; +store
+    insn zero_dsb; insn zero_isb
     insn set_ttbr1; +frame set_ttbr1; !block other_isb; insn other_isb
     insn at; insn at_isb; insn read_par
     insn off
@@ -135,7 +137,7 @@ class EventsTest(unittest.TestCase):
         return [
             ("set_vbar", self.at["vectors"]), ("set_mair", 0xFF), ("set_tcr", TCR),
             ("set_ttbr0", ROOT), ("set_sctlr", 0xC5183D), ("unlink_tlbi", 0x40400),
-            ("code_dc", CODE), ("code_ic", CODE), ("zero", PAGE), ("set_ttbr1", OTHER_ROOT),
+            ("code_dc", CODE), ("code_ic", CODE), ("zero", PAGE), ("zero_live", PAGE), ("set_ttbr1", OTHER_ROOT),
             ("at", DATA),
         ]  # fmt: skip
 

@@ -8,7 +8,7 @@
     .equ LEVEL2, 0x40211000     /* of the second GiB */
     .equ LEVEL3, 0x40212000     /* linked in and out again */
     .equ OTHER_ROOT, 0x40213000
-    .equ CODE, 0x40220000       /* written and executed */
+    .equ CODE, 0x40220008       /* written and executed; at no vector's place */
     .equ DATA, 0x40230000
     .equ PAGE, 0x40231000       /* cleared by DC ZVA */
 
@@ -127,6 +127,9 @@ again_dsb:
     dsb     ishst
 again_isb:
     isb
+unchanged:
+    str     x9, [x2, #24]       /* opens no window */
+    ldr     x4, [x5]
     /* Code is written, */
     ldr     x7, =CODE
     ldr     w0, =RETURN
@@ -167,6 +170,13 @@ link_zeroed:
 zeroed_dsb:
     dsb     ishst
 zeroed_isb:
+    isb
+    str     x8, [x8, #8]
+zero_live:
+    dc      zva, x8
+zero_dsb:
+    dsb     ishst
+zero_isb:
     isb
     /* The other half gets a root. */
     ldr     x0, =OTHER_ROOT

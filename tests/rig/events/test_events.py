@@ -29,7 +29,9 @@ class Records(case.EventsTest):
             self.assertEqual(event.pc_pa, event.pc)
         read = {event.pc: event.known() for event in instructions if event.known() is not None}
         if self.variant == 2:
-            told = {self.at[each]: value for each, value in self.values() if each != "zero"}
+            told = {
+                self.at[each]: value for each, value in self.values() if not each.startswith("zero")
+            }
             self.assertEqual(got.flags, trace.CLOSED | trace.OPERANDS)
             self.assertEqual(read, told)
             self.assertEqual({event.el for event in got.events}, {1})
@@ -49,7 +51,7 @@ class Records(case.EventsTest):
         self.check_sequence(got, "+!")
         self.assertEqual({event.el for event in got.events}, {1})
         for label, value in self.values():
-            if label != "zero":
+            if not label.startswith("zero"):
                 self.assertEqual(self.one(got, "insn", label).known(), value, label)
         self.assertIsNone(self.one(got, "insn", "tlbi_all").known())
 
@@ -91,6 +93,8 @@ class Records(case.EventsTest):
         self.assertEqual((first.address, first.level, first.written.flags), (LEVEL3, 3, 0))
         self.assertEqual(second.chunk.written.pc, self.at["unwatched"])
         self.assertEqual(second.chunk.written.flags, trace.VALUE)
+        assert second.chunk.written_off is not None
+        self.assertEqual(second.chunk.written_off.flags, 0)
         # The store across its start was told, but was in no chunk yet; then nothing changes.
         assert third.chunk is not None
         self.assertEqual(third.chunk.written.pc, self.at["crossing"])
@@ -124,6 +128,14 @@ class Records(case.EventsTest):
         self.assertEqual(patch.flags, trace.VALUE | trace.OF_CODE)
         self.assertEqual((patch.pa, patch.opcode), (CODE, 4))
         self.assertEqual(patch.value, 0xD65F03C0_52800020)
+        self.check_zeroed(got)
+
+    def check_zeroed(self, got: trace.Trace) -> None:
+        """DC ZVA of a live table: each of its words, before memory has them."""
+        zeroed = [e for e in got.of("store") if e.pc == self.at["zero_live"]]
+        self.assertEqual([e.pa for e in zeroed], [PAGE + 8 * index for index in range(8)])
+        self.assertEqual({e.value for e in zeroed}, {0})
+        self.assertEqual({e.flags for e in zeroed}, {trace.VALUE | trace.TABLE | trace.ZVA})
 
     def test_retired(self) -> None:
         """A root that no TTBR names any more is not watched for ever."""
@@ -179,6 +191,12 @@ class Records(case.EventsTest):
         named = self.whole("named")
         self.assertEqual(found.flags, named.flags)
         self.assertEqual(found.events, named.events)
+
+    def test_address_of_ram(self) -> None:
+        """ram= says where the memfd starts: code's physical addresses count from there."""
+        got = self.record("elsewhere", ",stores=off,ram=0x50000000")
+        for event in got.of("insn"):
+            self.assertEqual(event.pc_pa, event.pc + 0x10000000)
 
     def test_repeats_exactly(self) -> None:
         """The same run twice gives the same bytes."""
