@@ -137,7 +137,8 @@ class EventsTest(unittest.TestCase):
         return [
             ("set_vbar", self.at["vectors"]), ("set_mair", 0xFF), ("set_tcr", TCR),
             ("set_ttbr0", ROOT), ("set_sctlr", 0xC5183D), ("unlink_tlbi", 0x40400),
-            ("code_dc", CODE), ("code_ic", CODE), ("zero", PAGE), ("zero_live", PAGE), ("set_ttbr1", OTHER_ROOT),
+            ("code_dc", CODE), ("code_ic", CODE), ("zero", PAGE), ("zero_live", PAGE),
+            ("set_ttbr1", OTHER_ROOT),
             ("at", DATA),
         ]  # fmt: skip
 
