@@ -268,6 +268,14 @@ unsigned int a64_sys_level(uint32_t sys)
     }
 }
 
+unsigned int a64_lowest_level(uint32_t opcode)
+{
+    static const unsigned int LEVELS[] = {1, 1, 1, 0, 2, 2, 3, 1};
+    bool registers = (opcode & 0xffd00000) == 0xd5100000;
+    bool sys = (opcode & 0xffd80000) == 0xd5080000;
+    return registers || sys ? LEVELS[op1_of(a64_sys(opcode))] : 0;
+}
+
 bool a64_opens_window(uint32_t sys)
 {
     switch (sys) {

@@ -148,6 +148,10 @@ bool a64_uses_fp(uint32_t opcode);
 /* The exception level whose register an MSR writes: x of NAME_ELx, with _EL12 as 1. */
 unsigned int a64_sys_level(uint32_t sys);
 
+/* The lowest exception level at which MSR, MRS and SYS instructions of this opcode are not
+ * undefined: by op1, DDI 0487, C5.1.2 "Op0 and Op1 encodings". 0 for all else. */
+unsigned int a64_lowest_level(uint32_t opcode);
+
 /* Whether an INSN event of this opcode carries the value of Xt: MSR (register) to one of enum
  * a64_register, TLBI with an argument, AT, DC and IC by address, DC ZVA. */
 bool a64_has_operand(uint32_t opcode);

@@ -177,6 +177,13 @@ static inline bool repeats(unsigned int vcpu, const struct event_site *site)
            recorder.cpus[vcpu].isb_time != 0;
 }
 
+/* A program that writes a register of the kernel's takes an exception and has written nothing. */
+static bool undefined_here(unsigned int vcpu, const struct event_site *site)
+{
+    uint8_t el = recorder.cpus[vcpu].state.el;
+    return el != TRACE_EL_UNKNOWN && a64_lowest_level(site->opcode) > el;
+}
+
 static void on_insn(unsigned int vcpu, void *data)
 {
     const struct event_site *site = data;
@@ -187,10 +194,12 @@ static void on_insn(unsigned int vcpu, void *data)
     if (!recorder.log.full) {
         know_level(vcpu, recorder_look(vcpu, site->pc));
         struct operand operand = take_operand(vcpu, site);
-        if (recorded(vcpu, site)) {
-            log_insn(vcpu, site, &operand);
+        if (!undefined_here(vcpu, site)) {
+            if (recorded(vcpu, site)) {
+                log_insn(vcpu, site, &operand);
+            }
+            apply(vcpu, site, &operand);
         }
-        apply(vcpu, site, &operand);
     }
     pthread_mutex_unlock(&recorder.lock);
 }

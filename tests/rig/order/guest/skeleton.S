@@ -122,6 +122,9 @@ user_code:
 user_read:
     ldr     x1, [x0]
     svc     #0
+    .balign 64
+user_mistakes:                          /* undefined at EL0 */
+    step mistake, msr ttbr0_el1, x0
 
     .section .pages.code, "ax"
 code_page:

@@ -182,6 +182,26 @@ use:
     .ltorg
 #endif
 
+/* A program's write of the kernel's register is an exception, and writes nothing. */
+#ifdef SCENE_undefined_at_el0
+    bl      mmu_on
+    ldr     x0, =l1_other_root
+    ldr     x1, =page_a
+    ldr     x2, =user_mistakes
+    mov     x3, #SPSR_EL0
+    msr     elr_el1, x2
+    msr     spsr_el1, x3
+    on_exception 1f
+    eret
+1:  ldr     x2, [x1]
+    ldr     x3, =l3
+    ldr     x4, [x3, #16]
+    str     x4, [x3, #16]               /* the walk that counts is still l1's */
+    isb
+    b       finish
+    .ltorg
+#endif
+
 /* EL1's registers written at EL2 are EL1's from the ERET on. */
 #ifdef SCENE_from_el2
     msr     mair_el1, x20
