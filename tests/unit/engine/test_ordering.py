@@ -201,11 +201,11 @@ class Sites(Folder):
         )  # fmt: skip
         self.assertEqual(order_operands.with_zva(found, None), found)
 
-    def ask(self, hits: list[int], open_end: bool = False) -> list[Hit]:
+    def ask(self, hits: list[int], open_end: bool = False, el: int = 1) -> list[Hit]:
         """What is made of a second run that arrives at these sites; 0x10 twice, 0x14 once."""
         chosen = choose_sites([Counted(0x10, 1, 2, "msr"), Counted(0x14, 1, 1, "tlbi")])
         with mock.patch(
-            "engine.order_operands.operands", return_value=[Hit(p, 0, 1) for p in hits]
+            "engine.order_operands.operands", return_value=[Hit(p, 0, el) for p in hits]
         ):
             return order_operands.ask(["qemu"], self.path, chosen, 10, open_end)
 
@@ -219,6 +219,14 @@ class Sites(Folder):
         with mock.patch("time.monotonic", side_effect=[0.0, 20.0]):
             with self.assertRaisesRegex(CannotJudge, r"1 of 3 arrivals within 10 s.*--timeout"):
                 self.ask([0x10])
+
+    def test_programs_share_an_address(self) -> None:
+        """More arrivals at EL0 are another program's; that site is left out, the rest stays."""
+        for open_end in (False, True):
+            hits = self.ask([0x10, 0x14, 0x14, 0x10], open_end, el=0)
+            self.assertEqual([hit.pc for hit in hits], [0x10, 0x10])
+        with self.assertRaisesRegex(CannotJudge, "another way"):
+            self.ask([0x10, 0x14], el=0)
 
     def test_file(self) -> None:
         """Sites, a line, arrivals."""
