@@ -3,9 +3,9 @@
 
     tyrne_barriers.py NAME --images DIR --work DIR
 
-NAME is an entry of tyrne_barriers.yaml. The image as it is must be clean, and without a barrier give
-the findings that are listed for it and no others. Exit code 0 when all is so, 1 when not, 2 for a
-wrong list. $RIG_TOOLS is the directory of rig-trace and the plugins.
+NAME is an entry of tyrne_barriers.yaml. The image as it is must be clean, and without a barrier
+give the findings that are listed for it and no others. Exit code 0 when all is so, 1 when not, 2
+for a wrong list. $RIG_TOOLS is the directory of rig-trace and the plugins.
 """
 
 from __future__ import annotations
