@@ -17,11 +17,11 @@ enum {
 };
 
 struct root {
+    uint64_t used; /* when a TTBR named it last */
     struct frame_place place;
-    bool attached;
-    uint16_t asid;   /* what it was walked under last */
-    uint64_t used;   /* when a TTBR named it last */
     uint32_t stores; /* to it since then, while none did */
+    uint16_t asid;   /* what it was walked under last */
+    bool attached;
 };
 
 /* The instruction that events are told of. */
