@@ -95,7 +95,8 @@ write:
     hvc     #0
     ldr     x3, =page_a
     ldr     x4, =page_b
-1:  ldar    x2, [x3]                    /* the other CPU is in its loop */
+1:  yield
+    ldar    x2, [x3]                    /* the other CPU is in its loop */
     cbnz    x2, 1b
 write:
     str     w18, [x19]
@@ -104,7 +105,8 @@ write:
     step ic, ic ivau, x19
     step dsb_ic, dsb ish
     stlr    xzr, [x4]
-1:  ldar    x2, [x3]
+1:  yield
+    ldar    x2, [x3]
     cbz     x2, 1b
     b       finish
 second:
@@ -118,14 +120,16 @@ second:
     ldr     x0, =code_page
     bl      mmu_on
     stlr    xzr, [x3]
-1:  ldar    x2, [x4]
+1:  yield
+    ldar    x2, [x4]
     cbnz    x2, 1b
     step isb, isb
     blr     x0
     mov     x2, #1
     ldr     x3, =page_a
     stlr    x2, [x3]
-    b       .
+2:  yield
+    b       2b
 #endif
     .ltorg
 new_code:

@@ -161,7 +161,8 @@ write:
     mov     x1, #1
     adr     x2, second
     hvc     #0
-1:  ldr     x0, =page_b                 /* until the other CPU clears it */
+1:  yield                               /* lets QEMU go on with the other CPU */
+    ldr     x0, =page_b                 /* until the other CPU clears it */
     ldar    x2, [x0]
     cbnz    x2, 1b
     b       finish
@@ -182,6 +183,7 @@ use:
     isb
     ldr     x0, =page_a                 /* page_b's in this space */
     stlr    xzr, [x0]
-    b       .
+2:  yield
+    b       2b
     .ltorg
 #endif
