@@ -98,7 +98,7 @@ def build(case: Case, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     changes, elf = folder / "changes.h", folder / "guest.elf"
     with changes.open("w", encoding="ascii") as file:
-        file.write('#include "skeleton.h"\n')
+        file.write('#include "skeleton.inc"\n')
         for step, instead in case.steps.items():
             lines = "\n".join((f".macro changed_step_{step}", instead or "", ".endm"))
             file.write(f"{lines}\n.set changed_{step}, 1\n")

@@ -319,26 +319,26 @@ static void lowest_levels(void **state)
 {
     (void)state;
     static const struct {
-        uint32_t opcode;
         const char *text;
+        uint32_t opcode;
         unsigned int level;
     } KNOWN[] = {
-        {0xd5182000, "msr ttbr0_el1, x0", 1},
-        {0xd51bd040, "msr tpidr_el0, x0", 0},
-        {0xd53b0020, "mrs x0, ctr_el0", 0},
-        {0xd51c1100, "msr hcr_el2, x0", 2},
-        {0xd51d1000, "msr sctlr_el12, x0", 2},
-        {0xd51e1000, "msr sctlr_el3, x0", 3},
-        {0xd508871f, "tlbi vmalle1", 1},
-        {0xd50c871f, "tlbi alle2", 2},
-        {0xd50e871f, "tlbi alle3", 3},
-        {0xd50b7b20, "dc cvau, x0", 0},
-        {0xd5087620, "dc ivac, x0", 1},
-        {0xd508751f, "ic iallu", 1},
-        {0xd5087800, "at s1e1r, x0", 1},
-        {0xd50b7420, "dc zva, x0", 0},
-        {0xd5033fdf, "isb", 0},
-        {0xf9400020, "ldr x0, [x1]", 0},
+        {"msr ttbr0_el1, x0", 0xd5182000, 1},
+        {"msr tpidr_el0, x0", 0xd51bd040, 0},
+        {"mrs x0, ctr_el0", 0xd53b0020, 0},
+        {"msr hcr_el2, x0", 0xd51c1100, 2},
+        {"msr sctlr_el12, x0", 0xd51d1000, 2},
+        {"msr sctlr_el3, x0", 0xd51e1000, 3},
+        {"tlbi vmalle1", 0xd508871f, 1},
+        {"tlbi alle2", 0xd50c871f, 2},
+        {"tlbi alle3", 0xd50e871f, 3},
+        {"dc cvau, x0", 0xd50b7b20, 0},
+        {"dc ivac, x0", 0xd5087620, 1},
+        {"ic iallu", 0xd508751f, 1},
+        {"at s1e1r, x0", 0xd5087800, 1},
+        {"dc zva, x0", 0xd50b7420, 0},
+        {"isb", 0xd5033fdf, 0},
+        {"ldr x0, [x1]", 0xf9400020, 0},
     };
     for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
         char text[160 + 32];

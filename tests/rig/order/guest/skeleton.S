@@ -1,9 +1,9 @@
 /*
- * Entry, vectors, end and translation tables of the guests; skeleton.h tells what scenes may use.
+ * Entry, vectors, end and translation tables of the guests; skeleton.inc tells what scenes may use.
  *
  * A guest prints "end" and powers off by PSCI; an exception that no scene asked for prints "bad".
  */
-#include "skeleton.h"
+#include "skeleton.inc"
 
     .section .text.start, "ax"
     .globl  _start
