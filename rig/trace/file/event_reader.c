@@ -1,17 +1,13 @@
 #include "event_reader.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "event_chunks.h"
+#include "trace_input.h"
 
 enum { EL_MAX = 3, CPUS_MAX = 255 };
 
@@ -23,33 +19,19 @@ static bool refuse(char *error, const char *text)
 
 static bool take_header(struct event_trace *trace, uint64_t *used, char *error)
 {
-    if (trace->size < sizeof(struct trace_header)) {
-        return refuse(error, "no trace: it is shorter than a trace's header");
-    }
-    const struct trace_header *header = (const void *)trace->data;
-    if (memcmp(header->magic, TRACE_MAGIC, sizeof(header->magic)) != 0) {
-        return refuse(error, "no trace: it does not begin with " TRACE_MAGIC);
-    }
-    if (header->version != TRACE_VERSION) {
-        snprintf(error, EVENT_ERROR_TEXT, "trace of version %" PRIu32 "; this rig-trace reads %d",
-                 header->version, TRACE_VERSION);
+    struct trace_header header;
+    if (!trace_input_header(trace->data, trace->size, TRACE_EVENTS, &header, error)) {
         return false;
     }
-    if (header->kind != TRACE_EVENTS) {
-        return refuse(error, header->kind == TRACE_COVERAGE
-                                 ? "a coverage trace and no event trace: rig-trace cover reads it"
-                                 : "the trace is not one of events");
-    }
-    *used = header->used;
-    trace->flags = header->flags;
-    trace->api = header->api;
-    trace->cpus = header->cpus;
-    trace->image_id_size = header->image_id_size;
-    if (*used < sizeof(*header) || header->image_id_size > TRACE_IMAGE_ID_BYTES ||
-        header->cpus == 0 || header->cpus > CPUS_MAX) {
+    if (header.cpus == 0 || header.cpus > CPUS_MAX) {
         return refuse(error, "damaged trace: its header contradicts itself");
     }
-    memcpy(trace->image_id, header->image_id, TRACE_IMAGE_ID_BYTES);
+    *used = header.used;
+    trace->flags = header.flags;
+    trace->api = header.api;
+    trace->cpus = header.cpus;
+    trace->image_id_size = header.image_id_size;
+    memcpy(trace->image_id, header.image_id, TRACE_IMAGE_ID_BYTES);
     return true;
 }
 
@@ -157,29 +139,13 @@ bool event_trace_open(struct event_trace *trace, const char *path,
                       char error[static EVENT_ERROR_TEXT])
 {
     *trace = (struct event_trace){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        refuse(error, strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
+    size_t size = 0;
+    const uint8_t *data = trace_input_map(path, &size, error);
+    if (data == NULL) {
         return false;
     }
-    if (!S_ISREG(status.st_mode) || status.st_size == 0) {
-        close(fd);
-        return refuse(error, S_ISREG(status.st_mode) ? "no trace: the file is empty"
-                                                     : "no trace: it is no regular file");
-    }
-    size_t size = (size_t)status.st_size;
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int problem = errno;
-    close(fd);
-    if (data == MAP_FAILED) {
-        return refuse(error, strerror(problem));
-    }
     if (!event_trace_parse(trace, data, size, error)) {
-        munmap(data, size);
+        trace_input_unmap(data, size);
         return false;
     }
     trace->mapped = true;
@@ -191,8 +157,7 @@ void event_trace_close(struct event_trace *trace)
     free(trace->runs);
     free(trace->codes);
     if (trace->mapped) {
-        /* Mapped by event_trace_open, read-only; munmap takes a plain pointer. */
-        munmap((void *)(uintptr_t)trace->data, trace->size);
+        trace_input_unmap(trace->data, trace->size);
     }
     *trace = (struct event_trace){0};
 }

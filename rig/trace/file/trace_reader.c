@@ -1,15 +1,12 @@
 #include "trace_reader.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "trace_input.h"
 
 enum outcome { CHUNK_TAKEN, CHUNK_TORN, CHUNK_DAMAGED, CHUNK_NO_MEMORY };
 
@@ -199,34 +196,16 @@ static bool take_chunks(struct trace *trace, uint64_t used, char *error)
 
 static bool take_header(struct trace *trace, uint64_t *used, char *error)
 {
-    const uint8_t *header = trace->data;
-    if (trace->size < sizeof(struct trace_header)) {
-        return refuse(error, "no trace: it is shorter than a trace's header");
-    }
-    if (memcmp(header, TRACE_MAGIC, sizeof(((struct trace_header *)0)->magic)) != 0) {
-        return refuse(error, "no trace: it does not begin with " TRACE_MAGIC);
-    }
-    uint32_t version = FIELD32(header, struct trace_header, version);
-    if (version != TRACE_VERSION) {
-        snprintf(error, TRACE_ERROR_TEXT, "trace of version %" PRIu32 "; this rig-trace reads %d",
-                 version, TRACE_VERSION);
+    struct trace_header header;
+    if (!trace_input_header(trace->data, trace->size, TRACE_COVERAGE, &header, error)) {
         return false;
     }
-    uint32_t kind = FIELD32(header, struct trace_header, kind);
-    if (kind != TRACE_COVERAGE) {
-        return refuse(error, kind == TRACE_EVENTS ? "an event trace and no coverage trace: "
-                                                    "rig-trace events and rig-trace order read it"
-                                                  : "the trace is not one of coverage");
-    }
-    *used = FIELD64(header, struct trace_header, used);
-    trace->flags = FIELD32(header, struct trace_header, flags);
-    trace->api = FIELD32(header, struct trace_header, api);
-    trace->cpus = FIELD32(header, struct trace_header, cpus);
-    trace->image_id_size = FIELD32(header, struct trace_header, image_id_size);
-    if (*used < sizeof(struct trace_header) || trace->image_id_size > TRACE_IMAGE_ID_BYTES) {
-        return refuse(error, "damaged trace: its header contradicts itself");
-    }
-    memcpy(trace->image_id, header + offsetof(struct trace_header, image_id), TRACE_IMAGE_ID_BYTES);
+    *used = header.used;
+    trace->flags = header.flags;
+    trace->api = header.api;
+    trace->cpus = header.cpus;
+    trace->image_id_size = header.image_id_size;
+    memcpy(trace->image_id, header.image_id, TRACE_IMAGE_ID_BYTES);
     return true;
 }
 
@@ -245,29 +224,13 @@ bool trace_parse(struct trace *trace, const uint8_t *data, size_t size,
 bool trace_open(struct trace *trace, const char *path, char error[static TRACE_ERROR_TEXT])
 {
     *trace = (struct trace){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        refuse(error, strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
+    size_t size = 0;
+    const uint8_t *data = trace_input_map(path, &size, error);
+    if (data == NULL) {
         return false;
     }
-    if (!S_ISREG(status.st_mode) || status.st_size == 0) {
-        close(fd);
-        return refuse(error, S_ISREG(status.st_mode) ? "no trace: the file is empty"
-                                                     : "no trace: it is no regular file");
-    }
-    size_t size = (size_t)status.st_size;
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int problem = errno;
-    close(fd);
-    if (data == MAP_FAILED) {
-        return refuse(error, strerror(problem));
-    }
     if (!trace_parse(trace, data, size, error)) {
-        munmap(data, size);
+        trace_input_unmap(data, size);
         return false;
     }
     trace->mapped = true;
@@ -279,8 +242,7 @@ void trace_close(struct trace *trace)
     free(trace->blocks);
     free(trace->epochs);
     if (trace->mapped) {
-        /* Mapped by trace_open, read-only; munmap takes a plain pointer. */
-        munmap((void *)(uintptr_t)trace->data, trace->size);
+        trace_input_unmap(trace->data, trace->size);
     }
     *trace = (struct trace){0};
 }
