@@ -8,6 +8,7 @@ apart from the plugin; none of it changes what the guest executes.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,11 @@ class Recorder:
     def record(self) -> Recording:
         """Run the guest as often as it takes; raises CannotJudge or TimeBound."""
         started = time.monotonic()
+        if not tells_cpus(self.words):
+            raise CannotJudge(
+                "several CPUs: under -icount the plugins of QEMU 9 and later are told which CPU "
+                "translated a block, not which one runs it; use QEMU 7.2 to 8.2 (RIG_QEMU)"
+            )
         words, ram = with_shared_ram(self.words)
         recording = Recording(self.folder / TRACE)
         (self.folder / TRACE).unlink(missing_ok=True)
@@ -140,6 +146,14 @@ class Recorder:
     def _elf(self) -> Path:
         assert self.image is not None
         return Path(self.image.elf.path)
+
+
+def tells_cpus(words: Sequence[str]) -> bool:
+    """Whether events name the CPU that they are of. QEMU 10 compiles the CPU's number into a block
+    when its CPUs take turns (-icount), and other CPUs run the same block."""
+    cpus = _last(list(words), ("-smp",))
+    one = cpus is None or re.fullmatch(r"(?:cpus=)?1(?:,.*)?", words[cpus]) is not None
+    return one or "-icount" not in words or variant(words[0]) == 1
 
 
 def with_shared_ram(words: Sequence[str]) -> tuple[list[str], str]:

@@ -367,6 +367,26 @@ class Pipeline(Folder):
         )  # fmt: skip
         self.assertEqual(notes, [])
 
+    def test_several_cpus(self) -> None:
+        """CPUs that take turns are told apart with interface 1 only."""
+        turns = ["q", "-M", "virt", "-icount", "shift=0"]
+        for interface, words, told in (
+            (1, [*turns, "-smp", "2"], True),
+            (2, [*turns, "-smp", "2"], False),
+            (2, [*turns, "-smp", "cpus=4,cores=2"], False),
+            (2, [*turns, "-smp", "1"], True),
+            (2, [*turns, "-smp", "cpus=1,maxcpus=1"], True),
+            (2, turns, True),
+            (2, ["q", "-smp", "2"], True),
+        ):
+            with mock.patch("engine.order_run.variant", return_value=interface):
+                self.assertEqual(order_run.tells_cpus(words), told, words)
+        with (
+            mock.patch("engine.order_run.variant", return_value=2),
+            self.assertRaisesRegex(CannotJudge, "several CPUs"),
+        ):
+            Recorder([*turns, "-smp", "2"], self.path, 5).record()
+
     def test_interface_1(self) -> None:
         """Sites, operands, and the trace with them; the bound's victims are told."""
         commands, notes = self.record(1, make_image())
