@@ -154,7 +154,8 @@ class Stepping:
 
     def _take(self, event: dict[str, Any], result: VariantResult, phase: Phase) -> None:
         self.show(event)
-        self.waits = event if event["event"] == "waits" else None
+        if event["event"] in ("waits", "goes-on"):
+            self.waits = event if event["event"] == "waits" else None
         if event["event"] == "checkpoint":
             result.checks += [Check.from_json(check) for check in event["checks"]]
         elif event["event"] == "check":

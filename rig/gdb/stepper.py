@@ -137,6 +137,8 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             asleep = self._target.step(insn.pc, insn.sleeps)
         self._answered(insn if asleep else None)
         state.refresh()
+        if asleep:
+            self._silent()  # at once: the time bound may come before the next step is made
         taken = recognise(state, insn, before)
         if taken is None or taken.executed:
             self.recorder.note(insn)
@@ -277,7 +279,9 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
     # --- reporting --------------------------------------------------------------------------------
 
     def _silent(self) -> None:
-        """A step does not answer: tell the driver where, it may be for ever."""
+        """The guest sleeps, or a step does not answer: tell the driver where, it may be for ever."""
+        if self._waiting:
+            return
         self._waiting = True
         pc = self._state.pc
         words = self._sleeper or self._fetch(pc).text
