@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-ABI = 1
+ABI = 2
 ADDRESS_SPACE = 1 << 64
-REQUIRED_REGISTERS = ("sctlr", "tcr", "ttbr0", "ttbr1", "mair", "id_aa64mmfr0")
+MEMBERS = "sctlr tcr ttbr0 ttbr1 mair id_aa64mmfr0 id_aa64mmfr1 id_aa64mmfr2 pstate regime".split()
 # Absent means 0: the CPU lacks the optional features they announce; PAN is clear.
 OPTIONAL_REGISTERS = ("id_aa64mmfr1", "id_aa64mmfr2", "pstate")
 REGISTER_ALIASES = {"cpsr": "pstate"}
+EL1_0, EL2 = "EL1&0", "EL2"  # regimes
 
 ReadU64 = Callable[[int], "int | None"]
 
@@ -62,6 +63,14 @@ class Reason(IntEnum):
     VA52 = 11
 
 
+class EntryKind(IntEnum):
+    """enum rig_walk_entry_kind"""
+
+    TABLE = 0
+    LEAF = 1
+    RESERVED = 2
+
+
 class Memory(IntEnum):
     """enum rig_walk_memory"""
 
@@ -82,7 +91,7 @@ ATTRIBUTE_BYTES = (
 
 
 class _Regs(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in REQUIRED_REGISTERS + OPTIONAL_REGISTERS]
+    _fields_ = [(name, ctypes.c_uint64) for name in MEMBERS]
 
 
 class _Attributes(ctypes.Structure):
@@ -113,7 +122,8 @@ class _Result(ctypes.Structure):
         ("upper", ctypes.c_uint8),
         ("step_count", ctypes.c_uint8),
         ("txsz", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 5),
+        ("regime", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8 * 4),
     ]
 
 
@@ -144,11 +154,39 @@ class _Table(ctypes.Structure):
     ]
 
 
+class _Entry(ctypes.Structure):
+    _fields_ = [
+        ("result", _Result),
+        ("last_va", ctypes.c_uint64),
+        ("kind", ctypes.c_uint8),
+        ("start_level", ctypes.c_uint8),
+        ("granule_bits", ctypes.c_uint8),
+        ("input_bits", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8 * 4),
+    ]
+
+
+HALF_BYTES = (
+    "walk_disabled start_level granule_bits input_bits output_bits status reason tbi"
+).split()
+
+
+class _Half(ctypes.Structure):
+    _fields_ = [
+        ("first_va", ctypes.c_uint64),
+        ("last_va", ctypes.c_uint64),
+        ("root_pa", ctypes.c_uint64),
+        ("root_size", ctypes.c_uint64),
+        *((name, ctypes.c_uint8) for name in HALF_BYTES),
+    ]
+
+
 _READ = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)
 )
 _VISIT_RUN = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Run))
 _VISIT_TABLE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Table))
+_VISIT_ENTRY = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Entry))
 _GO_ON, _NOT_READABLE, _STOP = 0, 1, -1
 
 
@@ -157,7 +195,8 @@ _GO_ON, _NOT_READABLE, _STOP = 0, 1, -1
 
 @dataclass(frozen=True)
 class Attributes:  # pylint: disable=too-many-instance-attributes # one for each C member
-    """What a leaf grants and says; see struct rig_walk_attributes."""
+    """What a leaf grants and says; see struct rig_walk_attributes. In the EL2 regime el1 is what EL2
+    may do, and el0 is "---"."""
 
     el1: str  # effective rights, "rwx" with "-" for a right not given; PAN is not in them
     el0: str
@@ -237,6 +276,42 @@ class Table:
     upper: bool
 
 
+@dataclass(frozen=True)
+class Entry:  # pylint: disable=too-many-instance-attributes # one for each C member
+    """One valid descriptor on one path to it; see struct rig_walk_entry. Of a table, pa is that of
+    the next table."""
+
+    start: int
+    end: int  # exclusive; may be 2**64
+    kind: EntryKind
+    status: Status
+    reason: Reason
+    pa: int | None
+    level: int
+    upper: bool
+    steps: tuple[Step, ...]  # the path; the last one is the entry itself
+    attributes: Attributes | None  # of a leaf
+
+
+@dataclass(frozen=True)
+class Half:  # pylint: disable=too-many-instance-attributes # one for each C member
+    """The geometry of one half; see struct rig_walk_half. A half that the regime does not have is
+    empty: start == end."""
+
+    start: int
+    end: int  # exclusive; 2**64 for the upper half
+    root_pa: int
+    root_size: int
+    walk_disabled: bool
+    start_level: int
+    granule: int  # bytes; 0 for a reserved encoding
+    input_bits: int  # 0: not known, see status
+    output_bits: int
+    status: Status
+    reason: Reason
+    tbi: bool
+
+
 def _u64(value: int, what: str) -> int:
     """A 64-bit pattern; debuggers hand out signed numbers too."""
     if not -(1 << 63) <= value < ADDRESS_SPACE:
@@ -244,27 +319,44 @@ def _u64(value: int, what: str) -> int:
     return value % ADDRESS_SPACE
 
 
-def _registers(values: Mapping[str, int]) -> _Regs:
-    """Accepts architectural names (TCR_EL1) and plain ones (tcr); ignores other registers."""
-    regs = _Regs()
+def _registers(values: Mapping[str, int], regime: str) -> _Regs:
+    """Accepts architectural names (TCR_EL1, or TCR_EL2 in that regime) and plain ones (tcr); ignores
+    other registers."""
+    if regime not in (EL1_0, EL2):
+        raise WalkError(f"walker: no such regime: {regime} (only {EL1_0} and {EL2})")
+    regs = _Regs(regime=int(regime == EL2))
+    suffix = "_EL2" if regime == EL2 else "_EL1"
+    own = ("sctlr", "tcr", "ttbr0", "mair") if regime == EL2 else tuple(MEMBERS[:5])
+    names = {name: name for name in (*own, "id_aa64mmfr0", *OPTIONAL_REGISTERS)}
+    names |= {f"{name}{suffix}".lower(): name for name in own}
+    names |= {f"{name}_el1": name for name in ("id_aa64mmfr0", *OPTIONAL_REGISTERS[:2])}
+    names |= REGISTER_ALIASES
     found: set[str] = set()
     for name, value in values.items():
-        plain = name.lower().removesuffix("_el1")
-        plain = REGISTER_ALIASES.get(plain, plain)
-        if plain in REQUIRED_REGISTERS + OPTIONAL_REGISTERS:
-            setattr(regs, plain, _u64(int(value), name))
-            found.add(plain)
-    missing = [f"{name.upper()}_EL1" for name in REQUIRED_REGISTERS if name not in found]
+        member = names.get(name.lower())
+        if member is not None:
+            setattr(regs, member, _u64(int(value), name))
+            found.add(member)
+    needed = {name: f"{name.upper()}{suffix}" for name in own}
+    needed["id_aa64mmfr0"] = "ID_AA64MMFR0_EL1"
+    missing = [text for name, text in needed.items() if name not in found]
     if missing:
         raise WalkError(f"walker: register values missing: {', '.join(missing)}")
     return regs
+
+
+def _steps(raw: _Result) -> tuple[Step, ...]:
+    return tuple(
+        Step(step.level, step.descriptor_pa, step.descriptor if step.read else None)
+        for step in raw.steps[: raw.step_count]
+    )
 
 
 def load_library(path: str | Path) -> ctypes.CDLL:
     """Load librigwalk.so and check that it speaks this binding's structures."""
     try:
         lib = ctypes.CDLL(str(path))
-        for function in ("rig_walk_abi", "rig_walk_range", "rig_walk_tables"):
+        for function in ("rig_walk_abi", "rig_walk_range", "rig_walk_tables"):  # of every ABI
             getattr(lib, function)
     except (OSError, AttributeError) as error:
         raise WalkError(
@@ -272,8 +364,12 @@ def load_library(path: str | Path) -> ctypes.CDLL:
         ) from None
     lib.rig_walk_result_size.restype = ctypes.c_size_t
     lib.rig_walk_run_size.restype = ctypes.c_size_t
-    sizes = (lib.rig_walk_abi(), lib.rig_walk_result_size(), lib.rig_walk_run_size())
-    expected = (ABI, ctypes.sizeof(_Result), ctypes.sizeof(_Run))
+    sizes = [lib.rig_walk_abi(), lib.rig_walk_result_size(), lib.rig_walk_run_size()]
+    expected = [ABI, ctypes.sizeof(_Result), ctypes.sizeof(_Run)]
+    if sizes == expected:
+        lib.rig_walk_entry_size.restype = ctypes.c_size_t
+        sizes.append(lib.rig_walk_entry_size())
+        expected.append(ctypes.sizeof(_Entry))
     if sizes != expected:
         raise WalkError(f"{path}: ABI {sizes}, this binding needs {expected}: rebuild the rig")
     lib.rig_walk.argtypes = [
@@ -286,6 +382,12 @@ def load_library(path: str | Path) -> ctypes.CDLL:
     lib.rig_walk_tables.argtypes = [
         ctypes.POINTER(_Regs), _READ, ctypes.c_void_p, ctypes.c_int, _VISIT_TABLE, ctypes.c_void_p,
     ]  # fmt: skip
+    lib.rig_walk_entries.argtypes = [
+        ctypes.POINTER(_Regs), _READ, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
+        _VISIT_ENTRY, ctypes.c_void_p, ctypes.c_uint64,
+    ]  # fmt: skip
+    lib.rig_walk_half.argtypes = [ctypes.POINTER(_Regs), ctypes.c_int, ctypes.POINTER(_Half)]
+    lib.rig_walk_half.restype = None
     lib.rig_walk_describe.argtypes = [ctypes.POINTER(_Result), ctypes.c_char_p, ctypes.c_size_t]
     for name in ("rig_walk_memory_text", "rig_walk_shareability_text"):
         getattr(lib, name).argtypes = [ctypes.c_uint8, ctypes.c_char_p, ctypes.c_size_t]
@@ -329,9 +431,15 @@ class _Guard:
 class Walker:
     """The walker for one moment of the guest: its registers and its physical memory."""
 
-    def __init__(self, lib_path: str | Path, regs: Mapping[str, int], read_u64: ReadU64) -> None:
+    def __init__(
+        self,
+        lib_path: str | Path,
+        regs: Mapping[str, int],
+        read_u64: ReadU64,
+        regime: str = EL1_0,
+    ) -> None:
         self._lib = load_library(lib_path)
-        self._regs = _registers(regs)
+        self._regs = _registers(regs, regime)
         self._read_u64 = read_u64
 
     def walk(self, va: int) -> WalkResult:
@@ -340,10 +448,6 @@ class Walker:
         raw = _Result()
         self._lib.rig_walk(self._regs, guard.read, None, _u64(va, "address"), raw)
         guard.finish()
-        steps = tuple(
-            Step(step.level, step.descriptor_pa, step.descriptor if step.read else None)
-            for step in raw.steps[: raw.step_count]
-        )
         return WalkResult(
             va=raw.va,
             status=Status(raw.status),
@@ -352,7 +456,7 @@ class Walker:
             size=raw.size,
             level=raw.level,
             upper=bool(raw.upper),
-            steps=steps,
+            steps=_steps(raw),
             attributes=self._attributes(raw.attr) if raw.has_pa else None,
             description=self._text(self._lib.rig_walk_describe, raw),
         )
@@ -385,6 +489,49 @@ class Walker:
             raise WalkError(f"range {start:#x}..{end:#x}: too many descriptors, done: {reached}")
         return runs
 
+    def entries(self, start: int, end: int, max_reads: int = 0) -> list[Entry]:
+        """Every valid descriptor of [start, end), on each path that leads to it; end may be 2**64.
+        Raises WalkError as range does."""
+        if not 0 <= start <= end <= ADDRESS_SPACE:
+            raise ValueError(f"range {start:#x}..{end:#x}: needs 0 <= start <= end <= 2**64")
+        entries: list[Entry] = []
+        if start == end:
+            return entries
+        guard = _Guard(self._read_u64)
+
+        def keep(entry: ctypes._Pointer[_Entry]) -> int:
+            entries.append(self._entry(entry[0]))
+            return _GO_ON
+
+        visit = _VISIT_ENTRY(lambda _user, entry: guard.run(keep, entry))
+        status = self._lib.rig_walk_entries(
+            self._regs, guard.read, None, start, end - 1, visit, None, max_reads
+        )
+        guard.finish()
+        if status == Status.LIMIT:
+            done = f"after {len(entries)} entries"
+            raise WalkError(f"entries of {start:#x}..{end:#x}: too many descriptors, {done}")
+        return entries
+
+    def half(self, upper: bool) -> Half:
+        """The geometry of the lower or the upper half."""
+        raw = _Half()
+        self._lib.rig_walk_half(self._regs, int(upper), raw)
+        return Half(
+            start=raw.first_va,
+            end=raw.last_va + 1,
+            root_pa=raw.root_pa,
+            root_size=raw.root_size,
+            walk_disabled=bool(raw.walk_disabled),
+            start_level=raw.start_level,
+            granule=1 << raw.granule_bits if raw.granule_bits else 0,
+            input_bits=raw.input_bits,
+            output_bits=raw.output_bits,
+            status=Status(raw.status),
+            reason=Reason(raw.reason),
+            tbi=bool(raw.tbi),
+        )
+
     def tables(self, include_disabled: bool = False) -> list[Table]:
         """Every table a walk can reach; include_disabled: also those of switched-off walks."""
         tables: list[Table] = []
@@ -405,6 +552,23 @@ class Walker:
         if status is not Status.OK:
             raise WalkError(f"tables: {status.name} after {len(tables)} tables")
         return tables
+
+    def _entry(self, raw: _Entry) -> Entry:
+        result = raw.result
+        kind = EntryKind(raw.kind)
+        leaf = kind is EntryKind.LEAF and result.has_pa
+        return Entry(
+            start=result.va,
+            end=raw.last_va + 1,
+            kind=kind,
+            status=Status(result.status),
+            reason=Reason(result.reason),
+            pa=result.pa if result.has_pa else None,
+            level=result.level,
+            upper=bool(result.upper),
+            steps=_steps(result),
+            attributes=self._attributes(result.attr) if leaf else None,
+        )
 
     def _run(self, raw: _Run) -> Run:
         return Run(

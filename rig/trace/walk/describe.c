@@ -152,37 +152,65 @@ static void put_rights(struct text *text, const char *who, bool read, bool write
     }
 }
 
+/* The number in the names of the regime's registers, and of the level whose rights el1_* are. */
+static unsigned regime_level(const struct rig_walk_result *result)
+{
+    return result->regime == RIG_WALK_REGIME_EL2 ? 2 : 1;
+}
+
+static void put_flat(struct text *text, const struct rig_walk_result *result)
+{
+    unsigned el = regime_level(result);
+
+    put(text,
+        " is PA 0x%" PRIx64 " because the MMU is off (SCTLR_EL%u.M = 0): %s may read, write and "
+        "execute, data is Device-nGnRnE, fetches are Normal memory.",
+        result->pa, el, el == 2 ? "EL2" : "EL1 and EL0");
+}
+
+static void put_all_rights(struct text *text, const struct rig_walk_result *result)
+{
+    const struct rig_walk_attributes *attr = &result->attr;
+    unsigned el = regime_level(result);
+
+    put_rights(text, el == 2 ? "EL2" : "EL1", attr->el1_read != 0, attr->el1_write != 0,
+               attr->el1_exec != 0);
+    if (el == 1) {
+        put(text, ", ");
+        put_rights(text, "EL0", attr->el0_read != 0, attr->el0_write != 0, attr->el0_exec != 0);
+    }
+}
+
 static void put_mapping(struct text *text, const struct rig_walk_result *result)
 {
     const struct rig_walk_attributes *attr = &result->attr;
 
     if (attr->flat != 0) {
-        put(text,
-            " is PA 0x%" PRIx64 " because the MMU is off (SCTLR_EL1.M = 0): EL1 and EL0 may "
-            "read, write and execute, data is Device-nGnRnE, fetches are Normal memory.",
-            result->pa);
+        put_flat(text, result);
         return;
     }
     put(text, " is PA 0x%" PRIx64 " through a ", result->pa);
     put_size(text, result->size);
     put(text, " %s at level %u: ", result->level == RW_LAST_LEVEL ? "page" : "block",
         result->level);
-    put_rights(text, "EL1", attr->el1_read != 0, attr->el1_write != 0, attr->el1_exec != 0);
-    put(text, ", ");
-    put_rights(text, "EL0", attr->el0_read != 0, attr->el0_write != 0, attr->el0_exec != 0);
+    put_all_rights(text, result);
     put(text, "; ");
     put_memory(text, attr->mair_attr);
-    put(text, ", %s, %s%s%s", NAME_OF(desc_leaf_sh_names, attr->shareability),
-        attr->ng != 0 ? "not global" : "global", attr->contiguous != 0 ? ", contiguous" : "",
+    put(text, ", %s", NAME_OF(desc_leaf_sh_names, attr->shareability));
+    if (result->regime != RIG_WALK_REGIME_EL2) {
+        put(text, ", %s", attr->ng != 0 ? "not global" : "global");
+    }
+    put(text, "%s%s", attr->contiguous != 0 ? ", contiguous" : "",
         attr->guarded != 0 ? ", guarded" : "");
     if (attr->af == 0) {
-        put(text, "; the hardware will set its access flag (TCR_EL1.HA = 1)");
+        put(text, "; the hardware will set its access flag (TCR_EL%u.HA = 1)",
+            regime_level(result));
     }
     if (attr->pan_blocks_el1 != 0) {
         put(text, "; PSTATE.PAN = 1 keeps EL1's loads and stores out");
     }
     if (attr->memory == RIG_WALK_NORMAL && attr->data_cache_off != 0) {
-        put(text, "; data is not cached (SCTLR_EL1.C = 0)");
+        put(text, "; data is not cached (SCTLR_EL%u.C = 0)", regime_level(result));
     }
     put(text, ".");
 }
@@ -199,6 +227,7 @@ static void put_last_step(struct text *text, const struct rig_walk_result *resul
 static void put_reason(struct text *text, const struct rig_walk_result *result)
 {
     unsigned half = result->upper != 0 ? 1 : 0;
+    unsigned el = regime_level(result);
 
     switch ((enum rig_walk_reason)result->reason) {
     case RIG_WALK_REASON_INVALID:
@@ -210,10 +239,10 @@ static void put_reason(struct text *text, const struct rig_walk_result *result)
         put(text, " is a reserved encoding at this level");
         break;
     case RIG_WALK_REASON_TXSZ:
-        put(text, "TCR_EL1.T%uSZ = %u is out of range", half, result->txsz);
+        put(text, "TCR_EL%u.T%uSZ = %u is out of range", el, half, result->txsz);
         break;
     case RIG_WALK_REASON_TTBR_ADDRESS:
-        put(text, "the table address in TTBR%u_EL1 exceeds the physical address size", half);
+        put(text, "the table address in TTBR%u_EL%u exceeds the physical address size", half, el);
         break;
     case RIG_WALK_REASON_TABLE_ADDRESS:
         put(text, "the table address of ");
@@ -229,17 +258,17 @@ static void put_reason(struct text *text, const struct rig_walk_result *result)
         put(text, "the MMU is off and the address exceeds the physical address size");
         break;
     case RIG_WALK_REASON_TCR_DS:
-        put(text, "TCR_EL1.DS = 1 (52-bit descriptors) is not supported by this walker");
+        put(text, "TCR_EL%u.DS = 1 (52-bit descriptors) is not supported by this walker", el);
         break;
     case RIG_WALK_REASON_GRANULE:
-        put(text, "TCR_EL1.TG%u names a granule this CPU does not implement", half);
+        put(text, "TCR_EL%u.TG%u names a granule this CPU does not implement", el, half);
         break;
     case RIG_WALK_REASON_OA52:
         put(text, "52-bit physical addresses are not supported by this walker");
         break;
     case RIG_WALK_REASON_VA52:
-        put(text, "52-bit virtual addresses (TCR_EL1.T%uSZ = %u) are not supported by this walker",
-            half, result->txsz);
+        put(text, "52-bit virtual addresses (TCR_EL%u.T%uSZ = %u) are not supported by this walker",
+            el, half, result->txsz);
         break;
     case RIG_WALK_REASON_NONE:
     default:
@@ -258,8 +287,9 @@ static void put_no_mapping(struct text *text, const struct rig_walk_result *resu
             half);
         break;
     case RIG_WALK_FAULT_HOLE:
-        put(text, " does not translate: it lies outside both halves (TCR_EL1.T%uSZ = %u).", half,
-            result->txsz);
+        put(text, " does not translate: it lies %s (TCR_EL%u.T%uSZ = %u).",
+            result->regime == RIG_WALK_REGIME_EL2 ? "above the range" : "outside both halves",
+            regime_level(result), half, result->txsz);
         break;
     case RIG_WALK_FAULT_ACCESS_FLAG:
         put(text, " does not translate: level %u access flag fault, ", result->level);

@@ -10,11 +10,18 @@
 /* The value of a register or descriptor field, shifted down. */
 #define RW_FIELD(value, name) (((value)&name##_MASK) >> name##_SHIFT)
 
-enum { RW_LAST_LEVEL = 3 };
+enum {
+    RW_LAST_LEVEL = 3,
+    /* VA[55] selects the half where there are two. The 2^55 addresses that share VA[63:55] are
+     * called a chunk: a half's addresses are one piece of it. */
+    RW_CHUNK_BITS = 55
+};
 
-/* One half of the address space: what TCR_EL1 and TTBRn_EL1 say about it, decoded. */
+/* One half of the address space: what TCR_ELx and TTBRn_ELx say about it, decoded. In the EL2
+ * regime the lower half is all there is. */
 struct rw_half {
     bool upper;
+    bool el2;
     bool walk_disabled; /* EPDn */
     bool tbi;
     bool ignore_table_attributes; /* HPDn with FEAT_HPDS */
@@ -58,16 +65,44 @@ struct rw_context {
 
 enum rw_kind { RW_INVALID, RW_RESERVED, RW_TABLE, RW_LEAF };
 
+static inline bool rw_is_el2(const struct rig_walk_regs *regs)
+{
+    return regs->regime == RIG_WALK_REGIME_EL2;
+}
+
+/* The index in a pair of halves of the one that va belongs to. */
+static inline unsigned rw_half_of(const struct rig_walk_regs *regs, uint64_t va)
+{
+    return rw_is_el2(regs) ? 0 : (unsigned)(va >> RW_CHUNK_BITS) & 1;
+}
+
+/* The M, WXN, C and EE bits of SCTLR_EL1 and SCTLR_EL2 are at the same places. */
+_Static_assert(SCTLR_EL1_M_BIT == SCTLR_EL2_M_BIT, "SCTLR_ELx.M");
+_Static_assert(SCTLR_EL1_WXN_BIT == SCTLR_EL2_WXN_BIT, "SCTLR_ELx.WXN");
+_Static_assert(SCTLR_EL1_C_BIT == SCTLR_EL2_C_BIT, "SCTLR_ELx.C");
+_Static_assert(SCTLR_EL1_EE_BIT == SCTLR_EL2_EE_BIT, "SCTLR_ELx.EE");
+
+static inline bool rw_mmu_off(const struct rig_walk_regs *regs)
+{
+    return (regs->sctlr & SCTLR_EL1_M_BIT) == 0;
+}
+
 /* regime.c */
 void rw_half_setup(const struct rig_walk_regs *regs, bool upper, struct rw_half *half);
 unsigned rw_physical_bits(const struct rig_walk_regs *regs);
-/* [first, last] of the half's translatable addresses within the 2^55-byte chunk at base. */
+/* [first, last] of the half's translatable addresses within the chunk at base. */
 void rw_half_window(const struct rw_half *half, uint64_t base, uint64_t *first, uint64_t *last);
 bool rw_address_fits(const struct rw_half *half, uint64_t address, uint64_t descriptor);
 
 static inline unsigned rw_level_shift(const struct rw_half *half, unsigned level)
 {
     return half->granule_bits + (RW_LAST_LEVEL - level) * half->stride;
+}
+
+/* True when va is the first address of a table at that level: a walk in order goes back up here. */
+static inline bool rw_table_wraps(const struct rw_half *half, unsigned level, uint64_t va)
+{
+    return ((va >> rw_level_shift(half, level)) & ((UINT64_C(1) << half->stride) - 1)) == 0;
 }
 
 /* leaf.c */

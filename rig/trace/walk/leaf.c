@@ -40,10 +40,37 @@ void rw_inherit(const struct rw_half *half, uint64_t descriptor, struct rw_inher
     if (half->ignore_table_attributes) {
         return;
     }
+    /* In the EL2 regime APTable[0] and PXNTable are RES0 and UXNTable is XNTable; what the first
+     * two restrict is not looked at there. */
     inherited->no_el0 |= (descriptor & DESC_TABLE_APTABLE_NO_EL0) != 0;
     inherited->read_only |= (descriptor & DESC_TABLE_APTABLE_READ_ONLY) != 0;
     inherited->pxn |= (descriptor & DESC_TABLE_PXNTABLE_BIT) != 0;
     inherited->uxn |= (descriptor & DESC_TABLE_UXNTABLE_BIT) != 0;
+}
+
+/* Hardware dirty state: a read-only leaf with DBM is written to and marked. */
+static bool is_writable(const struct rw_half *half, const struct rw_inherited *inherited,
+                        uint64_t descriptor)
+{
+    bool dirty = half->hardware_dirty && (descriptor & DESC_LEAF_DBM_BIT) != 0;
+
+    return (dirty || (descriptor & DESC_LEAF_AP_EL1_RO) == 0) && !inherited->read_only;
+}
+
+/*
+ * One privilege level: AP[1] is RES1 and says nothing, XN is where UXN is, PXN is RES0, PSTATE.PAN
+ * has no say.
+ */
+static void set_rights_el2(const struct rig_walk_regs *regs, const struct rw_half *half,
+                           const struct rw_inherited *inherited, uint64_t descriptor,
+                           struct rig_walk_attributes *attr)
+{
+    bool wxn = (regs->sctlr & SCTLR_EL1_WXN_BIT) != 0;
+
+    attr->el1_read = 1;
+    attr->el1_write = is_writable(half, inherited, descriptor);
+    attr->el1_exec =
+        (descriptor & DESC_LEAF_UXN_BIT) == 0 && !inherited->uxn && !(wxn && attr->el1_write != 0);
 }
 
 /* DDI 0487 D8.4, "Stage 1 permissions" (direct): data first, then execution. */
@@ -52,14 +79,9 @@ static void set_rights(const struct rig_walk_regs *regs, const struct rw_half *h
                        struct rig_walk_attributes *attr)
 {
     bool el0_data = (descriptor & DESC_LEAF_AP_ALL_RW) != 0 && !inherited->no_el0;
-    bool writable = (descriptor & DESC_LEAF_AP_EL1_RO) == 0;
     bool wxn = (regs->sctlr & SCTLR_EL1_WXN_BIT) != 0;
+    bool writable = is_writable(half, inherited, descriptor);
 
-    /* Hardware dirty state: a read-only leaf with DBM is written to and marked. */
-    if (half->hardware_dirty && (descriptor & DESC_LEAF_DBM_BIT) != 0) {
-        writable = true;
-    }
-    writable = writable && !inherited->read_only;
     attr->el1_read = 1;
     attr->el1_write = writable;
     attr->el0_read = el0_data;
@@ -118,7 +140,11 @@ void rw_leaf_attributes(const struct rig_walk_regs *regs, const struct rw_half *
     enum rig_walk_memory memory;
 
     memset(attr, 0, sizeof(*attr));
-    set_rights(regs, half, inherited, descriptor, attr);
+    if (half->el2) {
+        set_rights_el2(regs, half, inherited, descriptor, attr);
+    } else {
+        set_rights(regs, half, inherited, descriptor, attr);
+    }
     attr->attr_index = (uint8_t)RW_FIELD(descriptor, DESC_LEAF_ATTRINDX);
     attr->mair_attr = (uint8_t)(regs->mair >> (attr->attr_index * MAIR_ATTR_BITS));
     memory = memory_of(attr->mair_attr);
@@ -126,7 +152,7 @@ void rw_leaf_attributes(const struct rig_walk_regs *regs, const struct rw_half *
     attr->sh = (uint8_t)RW_FIELD(descriptor, DESC_LEAF_SH);
     attr->shareability =
         always_outer_shareable(memory, attr->mair_attr) ? (uint8_t)SH_OUTER : attr->sh;
-    attr->ng = (descriptor & DESC_LEAF_NG_BIT) != 0;
+    attr->ng = !half->el2 && (descriptor & DESC_LEAF_NG_BIT) != 0;
     attr->contiguous = (descriptor & DESC_LEAF_CONTIGUOUS_BIT) != 0;
     attr->af = (descriptor & DESC_LEAF_AF_BIT) != 0;
     attr->guarded = (descriptor & DESC_LEAF_GP_BIT) != 0;
@@ -141,9 +167,9 @@ void rw_flat_attributes(const struct rig_walk_regs *regs, struct rig_walk_attrib
     attr->el1_read = 1;
     attr->el1_write = 1;
     attr->el1_exec = 1;
-    attr->el0_read = 1;
-    attr->el0_write = 1;
-    attr->el0_exec = 1;
+    attr->el0_read = !rw_is_el2(regs);
+    attr->el0_write = !rw_is_el2(regs);
+    attr->el0_exec = !rw_is_el2(regs);
     attr->memory = RIG_WALK_DEVICE_NGNRNE;
     attr->sh = (uint8_t)SH_OUTER;
     attr->shareability = (uint8_t)SH_OUTER;

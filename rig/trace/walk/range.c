@@ -3,8 +3,6 @@
 
 #include "internal.h"
 
-enum { CHUNK_BITS = 55 };
-
 /* Collects neighbours into the current run and hands it out when the next one differs. */
 struct collector {
     struct rig_walk_run run;
@@ -63,11 +61,6 @@ static uint64_t minimum(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static bool table_wraps(const struct rw_half *half, unsigned level, uint64_t va)
-{
-    return ((va >> rw_level_shift(half, level)) & ((UINT64_C(1) << half->stride) - 1)) == 0;
-}
-
 /*
  * Walk [first, last], inside one half's window, keeping the path of tables: entries are taken in
  * order, a finished table goes back to its parent, so no descriptor is read twice.
@@ -98,7 +91,7 @@ static enum rig_walk_status walk_window(struct rw_context *context, const struct
             return RIG_WALK_OK;
         }
         va = piece_last + 1;
-        while (level > half->start_level && table_wraps(half, level, va)) {
+        while (level > half->start_level && rw_table_wraps(half, level, va)) {
             level--;
         }
     }
@@ -139,12 +132,12 @@ static void add_early(const struct rig_walk_regs *regs, const struct rw_half *ha
 static enum rig_walk_status walk_chunk(struct rw_context *context, const struct rw_half *half,
                                        uint64_t first, uint64_t last, struct collector *collector)
 {
-    uint64_t chunk = first & ~((UINT64_C(1) << CHUNK_BITS) - 1);
+    uint64_t chunk = first & ~((UINT64_C(1) << RW_CHUNK_BITS) - 1);
     enum rig_walk_status status = RIG_WALK_OK;
     uint64_t window_first;
     uint64_t window_last;
 
-    if ((context->regs->sctlr & SCTLR_EL1_M_BIT) == 0) {
+    if (rw_mmu_off(context->regs)) {
         walk_flat(context->regs, half, first, last, collector);
         return RIG_WALK_OK;
     }
@@ -189,9 +182,9 @@ enum rig_walk_status rig_walk_range(const struct rig_walk_regs *regs, rig_walk_r
     rw_half_setup(regs, true, &halves[1]);
     /* At most 512 chunks of 2^55 bytes: VA[63:55]. */
     while (status == RIG_WALK_OK && !collector.stopped) {
-        uint64_t end = minimum(va | ((UINT64_C(1) << CHUNK_BITS) - 1), last_va);
+        uint64_t end = minimum(va | ((UINT64_C(1) << RW_CHUNK_BITS) - 1), last_va);
 
-        status = walk_chunk(&context, &halves[(va >> CHUNK_BITS) & 1], va, end, &collector);
+        status = walk_chunk(&context, &halves[rw_half_of(regs, va)], va, end, &collector);
         if (end == last_va) {
             break;
         }

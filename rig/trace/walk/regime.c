@@ -9,14 +9,13 @@ enum {
     TXSZ_MAX = 39,          /* DDI 0487 D8.2, "Input address size configuration" */
     TXSZ_MAX_TTST = 48,     /* FEAT_TTST */
     TXSZ_MAX_TTST_64K = 47, /* FEAT_TTST, 64 KiB granule */
-    SIZE_48 = 5,            /* PARange and IPS encodings */
+    SIZE_48 = 5,            /* PARange, IPS and PS encodings */
     SIZE_52 = 6,
-    HALF_SELECT_BIT = 55,
     TAGGED_TOP_BIT = 55, /* highest bit compared when the top byte is ignored */
     TOP_BIT = 63
 };
 
-/* The fields of TCR_EL1 that exist once for each half. */
+/* What TCR_EL1 says of one half, or TCR_EL2 of its one range. */
 struct tcr_half {
     uint8_t txsz;
     uint8_t granule_bits; /* 0: reserved encoding */
@@ -24,14 +23,23 @@ struct tcr_half {
     bool tbi;
     bool hpd;
     bool e0pd;
+    bool ha;
+    bool hd;
+    bool ds;
+    uint8_t output_size; /* IPS or PS */
 };
 
-/* Physical address bits of a PARange or IPS encoding; reserved ones count as the largest known. */
+/* Physical address bits of a PARange, IPS or PS encoding; reserved ones count as the largest known.
+ */
 static unsigned size_bits(unsigned encoding)
 {
     static const uint8_t bits[] = {32, 36, 40, 42, 44, 48, 52};
     return bits[encoding > SIZE_52 ? SIZE_52 : encoding];
 }
+
+_Static_assert(TCR_EL1_TG0_MASK == TCR_EL2_TG0_MASK && TCR_EL1_TG0_16K == TCR_EL2_TG0_16K &&
+                   TCR_EL1_TG0_64K == TCR_EL2_TG0_64K,
+               "one decoder for both registers' TG0");
 
 /* TG0 and TG1 encode the same sizes differently: DDI 0487, TCR_EL1. */
 static uint8_t granule_bits_lower(uint64_t tcr)
@@ -62,22 +70,41 @@ static uint8_t granule_bits_upper(uint64_t tcr)
     }
 }
 
-static struct tcr_half tcr_half(uint64_t tcr, bool upper)
+static struct tcr_half tcr_el2(uint64_t tcr)
 {
-    if (upper) {
-        return (struct tcr_half){.txsz = (uint8_t)RW_FIELD(tcr, TCR_EL1_T1SZ),
-                                 .granule_bits = granule_bits_upper(tcr),
-                                 .epd = (tcr & TCR_EL1_EPD1_BIT) != 0,
-                                 .tbi = (tcr & TCR_EL1_TBI1_BIT) != 0,
-                                 .hpd = (tcr & TCR_EL1_HPD1_BIT) != 0,
-                                 .e0pd = (tcr & TCR_EL1_E0PD1_BIT) != 0};
-    }
-    return (struct tcr_half){.txsz = (uint8_t)RW_FIELD(tcr, TCR_EL1_T0SZ),
+    return (struct tcr_half){.txsz = (uint8_t)RW_FIELD(tcr, TCR_EL2_T0SZ),
                              .granule_bits = granule_bits_lower(tcr),
-                             .epd = (tcr & TCR_EL1_EPD0_BIT) != 0,
-                             .tbi = (tcr & TCR_EL1_TBI0_BIT) != 0,
-                             .hpd = (tcr & TCR_EL1_HPD0_BIT) != 0,
-                             .e0pd = (tcr & TCR_EL1_E0PD0_BIT) != 0};
+                             .tbi = (tcr & TCR_EL2_TBI_BIT) != 0,
+                             .hpd = (tcr & TCR_EL2_HPD_BIT) != 0,
+                             .ha = (tcr & TCR_EL2_HA_BIT) != 0,
+                             .hd = (tcr & TCR_EL2_HD_BIT) != 0,
+                             .ds = (tcr & TCR_EL2_DS_BIT) != 0,
+                             .output_size = (uint8_t)RW_FIELD(tcr, TCR_EL2_PS)};
+}
+
+static struct tcr_half tcr_el1(uint64_t tcr, bool upper)
+{
+    struct tcr_half half = {.ha = (tcr & TCR_EL1_HA_BIT) != 0,
+                            .hd = (tcr & TCR_EL1_HD_BIT) != 0,
+                            .ds = (tcr & TCR_EL1_DS_BIT) != 0,
+                            .output_size = (uint8_t)RW_FIELD(tcr, TCR_EL1_IPS)};
+
+    if (upper) {
+        half.txsz = (uint8_t)RW_FIELD(tcr, TCR_EL1_T1SZ);
+        half.granule_bits = granule_bits_upper(tcr);
+        half.epd = (tcr & TCR_EL1_EPD1_BIT) != 0;
+        half.tbi = (tcr & TCR_EL1_TBI1_BIT) != 0;
+        half.hpd = (tcr & TCR_EL1_HPD1_BIT) != 0;
+        half.e0pd = (tcr & TCR_EL1_E0PD1_BIT) != 0;
+    } else {
+        half.txsz = (uint8_t)RW_FIELD(tcr, TCR_EL1_T0SZ);
+        half.granule_bits = granule_bits_lower(tcr);
+        half.epd = (tcr & TCR_EL1_EPD0_BIT) != 0;
+        half.tbi = (tcr & TCR_EL1_TBI0_BIT) != 0;
+        half.hpd = (tcr & TCR_EL1_HPD0_BIT) != 0;
+        half.e0pd = (tcr & TCR_EL1_E0PD0_BIT) != 0;
+    }
+    return half;
 }
 
 static bool granule_implemented(const struct rig_walk_regs *regs, unsigned granule_bits)
@@ -107,12 +134,12 @@ unsigned rw_physical_bits(const struct rig_walk_regs *regs)
     return size_bits(parange(regs));
 }
 
-/* The smaller of TCR_EL1.IPS and PARange takes effect: DDI 0487 D8.2, "Output address size". */
-static unsigned output_size(const struct rig_walk_regs *regs)
+/* The smaller of TCR_EL1.IPS (TCR_EL2.PS) and PARange takes effect: DDI 0487 D8.2, "Output address
+ * size". */
+static unsigned output_size(const struct rig_walk_regs *regs, const struct tcr_half *fields)
 {
-    unsigned ips = (unsigned)RW_FIELD(regs->tcr, TCR_EL1_IPS);
     unsigned limit = parange(regs);
-    return ips < limit ? ips : limit;
+    return fields->output_size < limit ? fields->output_size : limit;
 }
 
 static uint8_t txsz_max(const struct rig_walk_regs *regs, unsigned granule_bits)
@@ -131,9 +158,10 @@ static void set_problem(struct rw_half *half, enum rig_walk_status problem,
 }
 
 /* True when the half's geometry is known and one this walker handles; sets problem otherwise. */
-static bool check_geometry(const struct rig_walk_regs *regs, struct rw_half *half)
+static bool check_geometry(const struct rig_walk_regs *regs, const struct tcr_half *fields,
+                           struct rw_half *half)
 {
-    if ((regs->tcr & TCR_EL1_DS_BIT) != 0) {
+    if (fields->ds) {
         set_problem(half, RIG_WALK_UNSUPPORTED, RIG_WALK_REASON_TCR_DS);
         return false;
     }
@@ -151,7 +179,7 @@ static bool check_geometry(const struct rig_walk_regs *regs, struct rw_half *hal
         set_problem(half, RIG_WALK_FAULT_TRANSLATION, RIG_WALK_REASON_TXSZ);
         return false;
     }
-    if (half->granule_bits == 16 && output_size(regs) == SIZE_52) {
+    if (half->granule_bits == 16 && output_size(regs, fields) == SIZE_52) {
         set_problem(half, RIG_WALK_UNSUPPORTED, RIG_WALK_REASON_OA52);
         return false;
     }
@@ -159,9 +187,10 @@ static bool check_geometry(const struct rig_walk_regs *regs, struct rw_half *hal
 }
 
 /* Start level, root address and size from TnSZ and granule: DDI 0487 D8.2, "Lookup levels". */
-static void set_geometry(const struct rig_walk_regs *regs, struct rw_half *half)
+static void set_geometry(const struct rig_walk_regs *regs, const struct tcr_half *fields,
+                         struct rw_half *half)
 {
-    unsigned size = output_size(regs);
+    unsigned size = output_size(regs, fields);
     unsigned index_bits;
     unsigned levels;
 
@@ -183,11 +212,13 @@ static void set_geometry(const struct rig_walk_regs *regs, struct rw_half *half)
 
 void rw_half_setup(const struct rig_walk_regs *regs, bool upper, struct rw_half *half)
 {
-    struct tcr_half fields = tcr_half(regs->tcr, upper);
+    bool el2 = rw_is_el2(regs);
+    struct tcr_half fields = el2 ? tcr_el2(regs->tcr) : tcr_el1(regs->tcr, upper);
     uint64_t hafdbs = regs->id_aa64mmfr1 & ID_AA64MMFR1_EL1_HAFDBS_MASK;
 
     memset(half, 0, sizeof(*half));
     half->upper = upper;
+    half->el2 = el2;
     half->txsz = fields.txsz;
     half->granule_bits = fields.granule_bits;
     half->walk_disabled = fields.epd;
@@ -195,24 +226,24 @@ void rw_half_setup(const struct rig_walk_regs *regs, bool upper, struct rw_half 
     half->ignore_table_attributes =
         fields.hpd && RW_FIELD(regs->id_aa64mmfr1, ID_AA64MMFR1_EL1_HPDS) != 0;
     half->el0_refused = fields.e0pd && RW_FIELD(regs->id_aa64mmfr2, ID_AA64MMFR2_EL1_E0PD) != 0;
-    half->hardware_access_flag =
-        (regs->tcr & TCR_EL1_HA_BIT) != 0 && hafdbs >= ID_AA64MMFR1_EL1_HAFDBS_ACCESS_FLAG;
-    half->hardware_dirty = half->hardware_access_flag && (regs->tcr & TCR_EL1_HD_BIT) != 0 &&
-                           hafdbs >= ID_AA64MMFR1_EL1_HAFDBS_DIRTY;
+    half->hardware_access_flag = fields.ha && hafdbs >= ID_AA64MMFR1_EL1_HAFDBS_ACCESS_FLAG;
+    half->hardware_dirty =
+        half->hardware_access_flag && fields.hd && hafdbs >= ID_AA64MMFR1_EL1_HAFDBS_DIRTY;
     half->pa52_implemented = parange(regs) == SIZE_52;
-    if (check_geometry(regs, half)) {
-        set_geometry(regs, half);
+    if (check_geometry(regs, &fields, half)) {
+        set_geometry(regs, &fields, half);
     }
 }
 
 /*
  * VA[55] selects the half; the bits from there (or from 63 without TBI) down to the input size must
- * all equal it: DDI 0487 D8.2, "VMSAv8-64 address ranges". A chunk is the 2^55 bytes that share
- * VA[63:55]. An empty window is first > last.
+ * all equal it: DDI 0487 D8.2, "VMSAv8-64 address ranges". A regime with one range wants them all
+ * 0, VA[55] too. An empty window is first > last.
  */
 void rw_half_window(const struct rw_half *half, uint64_t base, uint64_t *first, uint64_t *last)
 {
-    uint64_t chunk_last = base | ((UINT64_C(1) << HALF_SELECT_BIT) - 1);
+    uint64_t chunk_last = base | ((UINT64_C(1) << RW_CHUNK_BITS) - 1);
+    bool chunk_upper = (base >> RW_CHUNK_BITS & 1) != 0;
     uint64_t top = base >> (TAGGED_TOP_BIT + 1);
     uint64_t top_wanted = half->upper ? (UINT64_C(1) << (TOP_BIT - TAGGED_TOP_BIT)) - 1 : 0;
     uint64_t length;
@@ -222,7 +253,7 @@ void rw_half_window(const struct rw_half *half, uint64_t base, uint64_t *first, 
     if (half->input_bits == 0) {
         return; /* where the hole begins is unknown: the whole chunk gets the half's problem */
     }
-    if (!half->tbi && top != top_wanted) {
+    if (chunk_upper != half->upper || (!half->tbi && top != top_wanted)) {
         *first = 1;
         *last = 0;
         return;
@@ -247,4 +278,27 @@ bool rw_address_fits(const struct rw_half *half, uint64_t address, uint64_t desc
         return false;
     }
     return address >> half->output_bits == 0;
+}
+
+void rig_walk_half(const struct rig_walk_regs *regs, int upper, struct rig_walk_half *half)
+{
+    uint64_t base = upper != 0 ? ~((UINT64_C(1) << RW_CHUNK_BITS) - 1) : 0;
+    struct rw_half decoded;
+
+    *half = (struct rig_walk_half){.first_va = 1, .walk_disabled = 1};
+    if (upper != 0 && rw_is_el2(regs)) {
+        return;
+    }
+    rw_half_setup(regs, upper != 0, &decoded);
+    rw_half_window(&decoded, base, &half->first_va, &half->last_va);
+    half->root_pa = decoded.root_pa;
+    half->root_size = decoded.root_size;
+    half->walk_disabled = decoded.walk_disabled;
+    half->start_level = decoded.start_level;
+    half->granule_bits = decoded.granule_bits;
+    half->input_bits = decoded.input_bits;
+    half->output_bits = decoded.output_bits;
+    half->status = (uint8_t)decoded.problem;
+    half->reason = (uint8_t)decoded.reason;
+    half->tbi = decoded.tbi;
 }

@@ -1,12 +1,14 @@
 /*
- * The rig's translation-table walker: VMSAv8-64 stage 1, EL1&0 regime (DDI 0487, chapter D8).
+ * The rig's translation-table walker: VMSAv8-64 stage 1, EL1&0 and EL2 regimes (DDI 0487, chapter
+ * D8).
  *
  * Given the translation registers of one moment and a way to read physical memory, it answers what
- * a virtual address means there: the output address, the rights of EL1 and EL0, the memory type, or
- * the fault. Granules of 4, 16 and 64 KiB. Every call is bounded, whatever the tables hold.
+ * a virtual address means there: the output address, the rights of EL1 and EL0 (or of EL2), the
+ * memory type, or the fault. Granules of 4, 16 and 64 KiB. Every call is bounded, whatever the
+ * tables hold.
  *
  * Out of scope: stage 2 and HCR_EL2 (E2H, TGE, DC), Secure state, FEAT_D128, indirect permissions
- * (FEAT_S1PIE), TCR_EL1.TBID (execute rights are those of the untagged address). 52-bit addresses
+ * (FEAT_S1PIE), TBID (execute rights are those of the untagged address). 52-bit addresses
  * (TCR_EL1.DS, or 64 KiB granule with a 52-bit size) give RIG_WALK_UNSUPPORTED, never a guess.
  *
  * Addresses are bytes; ranges are inclusive at both ends (first, last), so that the end of the
@@ -21,15 +23,23 @@
 #define RIG_WALK_API __attribute__((visibility("default")))
 
 /* Raised when a structure or the meaning of a number below changes. */
-#define RIG_WALK_ABI        1
+#define RIG_WALK_ABI        2
 #define RIG_WALK_MAX_STEPS  4
 #define RIG_WALK_TABLES_MAX 65536
-/* Descriptor reads that rig_walk_range allows itself when the caller names no limit. */
+/* Descriptor reads that a range or its entries may take when the caller names no limit. */
 #define RIG_WALK_RANGE_READS_DEFAULT (UINT64_C(1) << 26)
 
 /*
- * Register values at one moment. An ID register given as 0 means "feature not implemented" (and
- * 32-bit physical addresses for id_aa64mmfr0). pstate has the layout of SPSR; only PAN is used.
+ * EL2 is the regime of EL2 with HCR_EL2.E2H = 0: one range of addresses, that begins at 0, one
+ * privilege level, and one execute-never bit (DDI 0487 D8.1, "Translation regimes").
+ */
+enum rig_walk_regime { RIG_WALK_REGIME_EL1_0 = 0, RIG_WALK_REGIME_EL2 = 1 };
+
+/*
+ * Register values at one moment: of SCTLR_EL1, TCR_EL1, ... in the EL1&0 regime, of SCTLR_EL2,
+ * TCR_EL2, TTBR0_EL2 and MAIR_EL2 in the EL2 regime, which has no ttbr1. An ID register given as 0
+ * means "feature not implemented" (and 32-bit physical addresses for id_aa64mmfr0). pstate has the
+ * layout of SPSR; only PAN is used, and only in the EL1&0 regime.
  */
 struct rig_walk_regs {
     uint64_t sctlr;
@@ -41,6 +51,7 @@ struct rig_walk_regs {
     uint64_t id_aa64mmfr1;
     uint64_t id_aa64mmfr2;
     uint64_t pstate;
+    uint64_t regime; /* enum rig_walk_regime */
 };
 
 /*
@@ -55,7 +66,7 @@ enum rig_walk_status {
     RIG_WALK_FAULT_ACCESS_FLAG = 2,
     RIG_WALK_FAULT_ADDRESS_SIZE = 3,
     RIG_WALK_FAULT_WALK_DISABLED = 4, /* TCR_EL1.EPDn = 1 (a level 0 translation fault) */
-    RIG_WALK_FAULT_HOLE = 5,          /* outside both halves (a level 0 translation fault) */
+    RIG_WALK_FAULT_HOLE = 5,          /* in neither half (a level 0 translation fault) */
     RIG_WALK_READ_FAILED = 6,         /* a descriptor could not be read */
     RIG_WALK_UNSUPPORTED = 7,
     RIG_WALK_STOPPED = 8, /* the reader or the visitor asked to stop */
@@ -87,7 +98,10 @@ enum rig_walk_memory {
     RIG_WALK_MEMORY_RESERVED = 5 /* MAIR_EL1 encoding that is UNPREDICTABLE */
 };
 
-/* What a leaf grants and says. Bytes only, so that two of them compare with memcmp. */
+/*
+ * What a leaf grants and says. Bytes only, so that two of them compare with memcmp. In the EL2
+ * regime the members el1_* are EL2's rights and those of EL0 are 0, as are pan_blocks_el1 and ng.
+ */
 struct rig_walk_attributes {
     uint8_t el1_read; /* effective rights: AP, APTable, XN, XNTable, WXN, DBM, E0PD; not PAN */
     uint8_t el1_write;
@@ -129,10 +143,11 @@ struct rig_walk_result {
     uint8_t reason;                  /* enum rig_walk_reason */
     uint8_t level;                   /* of the leaf or the fault, 0..3 */
     uint8_t has_pa;                  /* 1 for RIG_WALK_OK and RIG_WALK_FAULT_ACCESS_FLAG */
-    uint8_t upper;                   /* 1 when VA[55] selects TTBR1_EL1 */
+    uint8_t upper;                   /* 1 when VA[55] selects TTBR1_EL1; 0 in the EL2 regime */
     uint8_t step_count;
-    uint8_t txsz; /* TCR_EL1.TnSZ of that half */
-    uint8_t reserved[5];
+    uint8_t txsz;   /* TCR_EL1.TnSZ of that half */
+    uint8_t regime; /* enum rig_walk_regime */
+    uint8_t reserved[4];
 };
 
 /* Neighbours with equal status, reason, attributes and, where they have one, linear PA. */
@@ -159,14 +174,58 @@ struct rig_walk_table {
     uint8_t reserved[6];
 };
 
-/* Both return 0 to go on, anything else to stop the call (it then returns RIG_WALK_STOPPED). */
+enum rig_walk_entry_kind {
+    RIG_WALK_ENTRY_TABLE = 0,
+    RIG_WALK_ENTRY_LEAF = 1,
+    RIG_WALK_ENTRY_RESERVED = 2 /* valid bit set, but no such descriptor at this level */
+};
+
+/*
+ * One descriptor on one path that leads to it. result is that of the entry's first VA: steps[] is
+ * the path and its last one the entry itself, level and size are the entry's. A table has has_pa =
+ * 1 and pa is that of the next table (0 when it does not fit); its attributes are 0.
+ */
+struct rig_walk_entry {
+    struct rig_walk_result result;
+    uint64_t last_va;
+    uint8_t kind; /* enum rig_walk_entry_kind */
+    uint8_t start_level;
+    uint8_t granule_bits;
+    uint8_t input_bits;
+    uint8_t reserved[4];
+};
+
+/*
+ * What the control registers say about one half of the address space, whether or not the MMU is on.
+ * first_va..last_va is what a walk may translate, without the tags of TBI; when the geometry is not
+ * known (status is not OK and input_bits is 0) it is all that VA[55] selects. The EL2 regime has no
+ * upper half: its first_va is above its last_va, and everything else but walk_disabled is 0.
+ */
+struct rig_walk_half {
+    uint64_t first_va;
+    uint64_t last_va;
+    uint64_t root_pa;
+    uint64_t root_size; /* bytes */
+    uint8_t walk_disabled;
+    uint8_t start_level;
+    uint8_t granule_bits; /* 0: reserved TGn */
+    uint8_t input_bits;
+    uint8_t output_bits;
+    uint8_t status; /* RIG_WALK_OK when the root can be used; else with reason what is wrong */
+    uint8_t reason;
+    uint8_t tbi;
+};
+
+/* All return 0 to go on, anything else to stop the call (it then returns RIG_WALK_STOPPED). */
 typedef int (*rig_walk_visit_run)(void *user, const struct rig_walk_run *run);
 typedef int (*rig_walk_visit_table)(void *user, const struct rig_walk_table *table);
+typedef int (*rig_walk_visit_entry)(void *user, const struct rig_walk_entry *entry);
 
 /* RIG_WALK_ABI of the library, and its structure sizes, for bindings to check theirs against. */
 RIG_WALK_API unsigned rig_walk_abi(void);
 RIG_WALK_API size_t rig_walk_result_size(void);
 RIG_WALK_API size_t rig_walk_run_size(void);
+RIG_WALK_API size_t rig_walk_entry_size(void);
 
 /* Translate one address. Returns result->status; the result is always filled in whole. */
 RIG_WALK_API enum rig_walk_status rig_walk(const struct rig_walk_regs *regs, rig_walk_read_u64 read,
@@ -186,10 +245,30 @@ RIG_WALK_API enum rig_walk_status rig_walk_range(const struct rig_walk_regs *reg
                                                  uint64_t max_reads);
 
 /*
- * Visit every table reachable from TTBR0_EL1 and TTBR1_EL1, each (address, level, half) once.
- * Halves whose walks are disabled, and all with the MMU off, only with include_disabled != 0.
- * Returns RIG_WALK_OK, STOPPED, LIMIT (more than RIG_WALK_TABLES_MAX), READ_FAILED (the rest has
- * been visited), or UNSUPPORTED / a fault status when a root itself cannot be used.
+ * Visit every valid descriptor (bit 0 set) that a walk in [first_va, last_va] can meet, on each
+ * path that leads to it, in ascending order of VA, a table before what is below it. A table whose
+ * address does not fit has status ADDRESS_SIZE; one whose frame cannot be read is told once, with
+ * status READ_FAILED. Where a frame becomes unreadable further on, or a root cannot be read, the
+ * entry is of kind TABLE, too, and its last step is the descriptor that was not read; the rest of
+ * that frame is left out. Halves with walks disabled, an unusable root or the MMU off have no
+ * entries. At most max_reads descriptors are read (0: the default). With TBI a half repeats once
+ * for each tag. Returns as rig_walk_range does.
+ */
+RIG_WALK_API enum rig_walk_status rig_walk_entries(const struct rig_walk_regs *regs,
+                                                   rig_walk_read_u64 read, void *ctx,
+                                                   uint64_t first_va, uint64_t last_va,
+                                                   rig_walk_visit_entry visit, void *user,
+                                                   uint64_t max_reads);
+
+/* The geometry of a half. */
+RIG_WALK_API void rig_walk_half(const struct rig_walk_regs *regs, int upper,
+                                struct rig_walk_half *half);
+
+/*
+ * Visit every table reachable from TTBR0_EL1 and TTBR1_EL1 (or TTBR0_EL2), each (address, level,
+ * half) once. Halves whose walks are disabled, and all with the MMU off, only with include_disabled
+ * != 0. Returns RIG_WALK_OK, STOPPED, LIMIT (more than RIG_WALK_TABLES_MAX), READ_FAILED (the rest
+ * has been visited), or UNSUPPORTED / a fault status when a root itself cannot be used.
  */
 RIG_WALK_API enum rig_walk_status rig_walk_tables(const struct rig_walk_regs *regs,
                                                   rig_walk_read_u64 read, void *ctx,

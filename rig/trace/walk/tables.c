@@ -138,17 +138,17 @@ enum rig_walk_status rig_walk_tables(const struct rig_walk_regs *regs, rig_walk_
 {
     struct rw_context context = {.regs = regs, .read = read, .ctx = ctx, .reads_left = UINT64_MAX};
     struct seen seen = {0};
-    struct rw_half halves[2];
+    struct rw_half halves[2] = {0};
     enum rig_walk_status roots = RIG_WALK_OK;
     enum rig_walk_status status = RIG_WALK_LIMIT;
 
-    if ((regs->sctlr & SCTLR_EL1_M_BIT) == 0 && include_disabled == 0) {
+    if (rw_mmu_off(regs) && include_disabled == 0) {
         return RIG_WALK_OK;
     }
     seen.queue = calloc(RIG_WALK_TABLES_MAX, sizeof(*seen.queue));
     seen.slots = calloc(SET_SLOTS, sizeof(*seen.slots));
     if (seen.queue != NULL && seen.slots != NULL) {
-        for (size_t upper = 0; upper < 2; upper++) {
+        for (size_t upper = 0; upper < (rw_is_el2(regs) ? 1 : 2); upper++) {
             enum rig_walk_status root;
 
             rw_half_setup(regs, upper != 0, &halves[upper]);

@@ -3,8 +3,6 @@
 
 #include "internal.h"
 
-enum { CHUNK_BITS = 55 };
-
 unsigned rig_walk_abi(void)
 {
     return RIG_WALK_ABI;
@@ -20,7 +18,12 @@ size_t rig_walk_run_size(void)
     return sizeof(struct rig_walk_run);
 }
 
-/* Read a descriptor in the walker's byte order (SCTLR_EL1.EE). */
+size_t rig_walk_entry_size(void)
+{
+    return sizeof(struct rig_walk_entry);
+}
+
+/* Read a descriptor in the walker's byte order (SCTLR_ELx.EE). */
 enum rig_walk_status rw_read(struct rw_context *context, uint64_t pa, uint64_t *descriptor)
 {
     uint64_t value = 0;
@@ -48,6 +51,7 @@ void rw_begin(const struct rw_half *half, uint64_t va, struct rig_walk_result *r
     result->va = va;
     result->upper = half->upper;
     result->txsz = half->txsz;
+    result->regime = half->el2 ? RIG_WALK_REGIME_EL2 : RIG_WALK_REGIME_EL1_0;
 }
 
 static void finish(struct rig_walk_result *result, enum rig_walk_status status,
@@ -65,7 +69,7 @@ static void answer_flat(const struct rig_walk_regs *regs, const struct rw_half *
     uint64_t pa = result->va;
 
     if (half->tbi) {
-        pa &= (UINT64_C(1) << (CHUNK_BITS + 1)) - 1;
+        pa &= (UINT64_C(1) << (RW_CHUNK_BITS + 1)) - 1;
     }
     if (pa >> bits != 0) {
         finish(result, RIG_WALK_FAULT_ADDRESS_SIZE, RIG_WALK_REASON_FLAT_ADDRESS);
@@ -80,11 +84,11 @@ static void answer_flat(const struct rig_walk_regs *regs, const struct rw_half *
 bool rw_answer_early(const struct rig_walk_regs *regs, const struct rw_half *half,
                      struct rig_walk_result *result)
 {
-    uint64_t chunk = result->va & ~((UINT64_C(1) << CHUNK_BITS) - 1);
+    uint64_t chunk = result->va & ~((UINT64_C(1) << RW_CHUNK_BITS) - 1);
     uint64_t first;
     uint64_t last;
 
-    if ((regs->sctlr & SCTLR_EL1_M_BIT) == 0) {
+    if (rw_mmu_off(regs)) {
         answer_flat(regs, half, result);
         return true;
     }
@@ -198,7 +202,7 @@ enum rig_walk_status rig_walk(const struct rig_walk_regs *regs, rig_walk_read_u6
     struct rw_half half;
     struct rw_node node;
 
-    rw_half_setup(regs, ((va >> CHUNK_BITS) & 1) != 0, &half);
+    rw_half_setup(regs, rw_half_of(regs, va) != 0, &half);
     rw_begin(&half, va, result);
     if (!rw_answer_early(regs, &half, result)) {
         node = rw_root(&half);

@@ -132,6 +132,64 @@ class Results(unittest.TestCase):
         with self.assertRaisesRegex(walk.WalkError, "READ_FAILED after 4 tables"):
             make({ROOT: 0x1003}).tables()
 
+    def test_el2(self) -> None:
+        """Registers of EL2 by their names, beside those of EL1; one range; EL2's rights."""
+        registers = REGISTERS | {
+            "SCTLR_EL2": 0x5, "TCR_EL2": 25 | 5 << 16, "TTBR0_EL2": ROOT, "MAIR_EL2": 0xFF00,
+            "SCTLR_EL1": 0,
+        }  # fmt: skip
+        reader = memory({ROOT: BLOCK_RX})
+        walker = walk.Walker(LIBRARY, registers, reader, regime="EL2")
+        attributes = walker.walk(0).attributes
+        self.assertEqual((attributes.el1, attributes.el0), ("r--", "---"))  # bit 54 is XN
+        self.assertIs(walker.walk(UPPER).status, walk.Status.FAULT_HOLE)
+        self.assertIn("EL2 may read;", walker.describe(0))
+        self.assertEqual(walker.half(True).start, walker.half(True).end)
+        with self.assertRaisesRegex(walk.WalkError, "missing: SCTLR_EL2, .*, MAIR_EL2$"):
+            walk.Walker(LIBRARY, REGISTERS, reader, regime="EL2")
+        with self.assertRaisesRegex(walk.WalkError, "no such regime: EL3"):
+            walk.Walker(LIBRARY, REGISTERS, reader, regime="EL3")
+
+    def test_entries(self) -> None:
+        """Kinds, paths and spans; a table whose frame is not readable; the limit."""
+        words = {ROOT: ROOT + 0x1003, ROOT + 8: ROOT | 3, ROOT + 16: BLOCK_RX}
+        gib, two_mib = 1 << 30, 1 << 21
+        entries = make(words).entries(0, 2 * gib)
+        self.assertEqual(
+            [(e.start, e.end, e.kind.name, e.status.name, e.pa, e.level) for e in entries[:3]],
+            [
+                (0, gib, "TABLE", "READ_FAILED", ROOT + 0x1000, 1),
+                (gib, 2 * gib, "TABLE", "OK", ROOT, 1),
+                (gib, gib + two_mib, "TABLE", "READ_FAILED", ROOT + 0x1000, 2),
+            ],
+        )
+        self.assertEqual(
+            entries[2].steps, (walk.Step(1, ROOT + 8, ROOT | 3), walk.Step(2, ROOT, ROOT + 0x1003))
+        )
+        leaf = make(words).entries(2 * gib, 1 << 64)[0]
+        self.assertEqual((leaf.kind, leaf.end), (walk.EntryKind.LEAF, 3 * gib))
+        self.assertEqual((leaf.pa, leaf.attributes.el1), (0x8000_0000, "r-x"))
+        self.assertEqual(make(words).entries(5, 5), [])
+        with self.assertRaisesRegex(walk.WalkError, "too many descriptors, after 2 entries"):
+            make(words).entries(gib, 1 << 64, max_reads=3)
+
+    def test_half(self) -> None:
+        """Geometry of both halves."""
+        self.assertEqual(
+            make({}).half(True),
+            walk.Half(
+                start=UPPER, end=1 << 64, root_pa=ROOT, root_size=0x1000, walk_disabled=False,
+                start_level=1, granule=0x1000, input_bits=39, output_bits=48,
+                status=walk.Status.OK, reason=walk.Reason.NONE, tbi=False,
+            ),
+        )  # fmt: skip
+        bad = make({}, TCR_EL1=REGISTERS["TCR_EL1"] & ~0x3F | 60 | 1 << 7 | 1 << 37).half(False)
+        self.assertEqual(
+            (bad.status, bad.reason), (walk.Status.FAULT_TRANSLATION, walk.Reason.TXSZ)
+        )
+        self.assertEqual((bad.walk_disabled, bad.tbi, bad.input_bits), (True, True, 0))
+        self.assertEqual((bad.start, bad.end), (0, 1 << 55))
+
     def test_numbers_match_the_header(self) -> None:
         """Statuses, reasons and memory types have the numbers that rigwalk.h gives them."""
         header = Path(RIG, "trace/walk/rigwalk.h").read_text(encoding="utf-8")
@@ -140,6 +198,7 @@ class Results(unittest.TestCase):
         expected |= {f"REASON_{r.name}": r.value for r in walk.Reason}
         expected |= {m.name: m.value for m in walk.Memory if m is not walk.Memory.RESERVED}
         expected |= {"MEMORY_RESERVED": walk.Memory.RESERVED.value}
+        expected |= {f"ENTRY_{kind.name}": kind.value for kind in walk.EntryKind}
         self.assertEqual({name: int(number) for name, number in found.items()}, expected)
 
 
@@ -149,10 +208,13 @@ class Errors(unittest.TestCase):
     def test_exceptions_come_out_unchanged(self) -> None:
         """Also those that are no Exception, from each call; the reader is not called again."""
         for error in (RuntimeError("no target"), KeyboardInterrupt()):
-            for call in ("walk", "describe", "range", "tables"):
+            for call in ("walk", "describe", "range", "entries", "tables"):
                 reader = unittest.mock.Mock(side_effect=error)
                 walker = walk.Walker(LIBRARY, REGISTERS, reader)
-                arguments = {"walk": (0,), "describe": (0,), "range": (0, 1 << 64), "tables": ()}
+                arguments = {
+                    "walk": (0,), "describe": (0,), "range": (0, 1 << 64), "tables": (),
+                    "entries": (0, 1 << 64),
+                }  # fmt: skip
                 with self.assertRaises(type(error)) as caught:
                     getattr(walker, call)(*arguments[call])
                 self.assertIs(caught.exception, error)
@@ -179,6 +241,7 @@ class Errors(unittest.TestCase):
             self.assertRaises(ValueError, walker.walk, va)
         for span in ((-1, 0), (1, 0), (0, (1 << 64) + 1)):
             self.assertRaises(ValueError, walker.range, *span)
+            self.assertRaises(ValueError, walker.entries, *span)
         self.assertRaises(ValueError, make, {}, TTBR0_EL1=1 << 64)
         self.assertRaises(ValueError, make({ROOT: 1 << 64}).walk, 0)
 
