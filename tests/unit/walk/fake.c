@@ -73,6 +73,15 @@ struct rig_walk_regs fake_regs(unsigned granule_bits, unsigned txsz)
     };
 }
 
+struct rig_walk_regs fake_el2_regs(unsigned granule_bits, unsigned t0sz)
+{
+    struct rig_walk_regs regs = fake_regs(granule_bits, t0sz);
+
+    regs.tcr = t0sz | (regs.tcr & UINT64_C(0xc000)) | 5 << 16; /* T0SZ, TG0, PS */
+    regs.regime = RIG_WALK_REGIME_EL2;
+    return regs;
+}
+
 struct rig_walk_result fake_walk(struct fake *fake, const struct rig_walk_regs *regs, uint64_t va)
 {
     struct rig_walk_result result;
@@ -83,7 +92,8 @@ struct rig_walk_result fake_walk(struct fake *fake, const struct rig_walk_regs *
     status = rig_walk(regs, fake_read, fake, va, &result);
     assert_int_equal(status, result.status);
     assert_int_equal(result.va, va);
-    assert_int_equal(result.upper, (va >> 55) & 1);
+    assert_int_equal(result.upper, regs->regime == RIG_WALK_REGIME_EL2 ? 0 : (va >> 55) & 1);
+    assert_int_equal(result.regime, regs->regime);
     assert_int_equal(result.step_count, fake->reads);
     assert_int_equal(result.has_pa, status == RIG_WALK_OK || status == RIG_WALK_FAULT_ACCESS_FLAG);
     return result;

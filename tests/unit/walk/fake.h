@@ -46,6 +46,9 @@ uint64_t fake_table(struct fake *fake, uint64_t size);
 /* MMU and caches on, both halves with that granule and size, 48-bit PAs, all granules, TTST. */
 struct rig_walk_regs fake_regs(unsigned granule_bits, unsigned txsz);
 
+/* As fake_regs, for the EL2 regime. */
+struct rig_walk_regs fake_el2_regs(unsigned granule_bits, unsigned t0sz);
+
 /* A walk that must be consistent in itself; returns its result. */
 struct rig_walk_result fake_walk(struct fake *fake, const struct rig_walk_regs *regs, uint64_t va);
 
