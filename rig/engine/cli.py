@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import cover, order
+from . import cover, order, snapshot_command
 from . import pack as pack_file
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
@@ -103,6 +103,15 @@ def build_parser() -> argparse.ArgumentParser:
     explained.add_argument(
         "--pack", default="tyrne", help="rule pack: a name in rig/rules, or a path"
     )
+    text = "write the tables, registers and memory map of a guest at one point into a file"
+    taken = commands.add_parser("snapshot", help=text, description=text)
+    _guest_options(taken)
+    order.add_file_options(taken)
+    snapshot_command.add_options(taken)
+    taken.add_argument(
+        "--timeout", type=_seconds, default=120.0, help="bound of the run, seconds (120)"
+    )
+    taken.add_argument("--quiet", action="store_true", help="say nothing when it went well")
     text = "open gdb at the first instruction, or at a checkpoint"
     debugged = commands.add_parser("debug", help=text, description=text)
     _guest_options(debugged)
@@ -142,6 +151,8 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
             return verdict(Path(args.run), args.group, args.elf, report)
         case "debug":
             return debug(args)
+        case "snapshot":
+            return snapshot_command.command(args, report)
         case "cover" | "annotate":
             return cover.command(args, report)
     return _judge(args, report)

@@ -30,6 +30,11 @@ from .session import (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What only this command takes."""
     parser.add_argument("trace", nargs="?", help="a recorded event trace instead of a new run")
+    add_file_options(parser)
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """The files that a pack's words for QEMU leave open."""
     parser.add_argument("--image", metavar="FILE", help="what {image} in the pack's QEMU words is")
     parser.add_argument(
         "--file", action="append", default=[], metavar="NAME=FILE",
@@ -37,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _files(args: argparse.Namespace) -> dict[str, Path]:
+def named_files(args: argparse.Namespace) -> dict[str, Path]:
     """The files that stand for names in the pack's QEMU words."""
     files = {"image": Path(args.image)} if args.image else {}
     for text in args.file:
@@ -80,7 +85,7 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
         raise UsageError(f"say of which variant this trace is: --variant one of {', '.join(names)}")
     machines = [machine_for(pack, name, args.cpu, args.memory) for name in names]
     if trace is None:
-        files = _files(args)
+        files = named_files(args)
         machines = [with_files(machine, files) for machine in machines]
         check_cpu(args.cpu)
     run: RunResult = run_result(args.command, pack, image, hashes(pack), trace is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from .errors import CannotJudge, UsageError
@@ -13,6 +14,16 @@ RULES = RIG / "rules"
 GDB_MAIN = RIG / "gdb" / "main.py"
 REGISTERS = ROOT / "arch" / "aarch64" / "sysregs.yaml"
 PRESETS = ("debug", "release", "host")
+
+
+def version() -> str:
+    """The rig's version: the project's, "" when its build description cannot be read."""
+    try:
+        text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r"^project\(\w+ VERSION ([0-9.]+)", text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def compiled(name: str, elf: Path | None) -> Path | None:

@@ -22,6 +22,7 @@ _CPSR = 33
 _PC = 32
 _STOP = struct.Struct("<33QI")  # an answer to `g`: x0 to x30, SP, PC, CPSR; more may follow
 _PART = 0xFFB  # bytes of a document at once
+READ_MAX = 0x800  # bytes of memory that the stub reads at once
 _RETRY_S = 0.01
 
 
@@ -120,6 +121,16 @@ class Rsp:
             raise Gone
         self._buffer += raw
 
+    def monitor(self, line: str) -> str:
+        """What QEMU's monitor says to a command."""
+        self._send(f"qRcmd,{line.encode().hex()}")
+        said = b""
+        while (answer := self._packet()) != "OK":
+            if not answer.startswith("O"):
+                raise CannotJudge(f"QEMU's gdb stub refused the monitor's {line!r}: {answer!r}")
+            said += bytes.fromhex(answer[1:])
+        return said.decode("utf-8", "replace")
+
     # --- what a client does with it -------------------------------------------------------------
 
     def register(self, number: int) -> int:
@@ -137,11 +148,7 @@ class Rsp:
     def step_from(self) -> Stop:
         """One instruction, and all general registers of the CPU before it: one round trip."""
         self._send("g", "s")
-        answer = self._answer()
-        try:
-            values = _STOP.unpack_from(bytes.fromhex(answer))
-        except (ValueError, struct.error):
-            raise CannotJudge(f"QEMU's gdb stub gave its registers as {answer!r}") from None
+        values = self._core(self._answer())
         self._stopped(self._answer())
         return Stop(values[: _PC - 1], values[_PC], values[_CPSR] >> 2 & 3)
 
@@ -162,9 +169,38 @@ class Rsp:
         if answer != "OK":
             raise CannotJudge(f"QEMU's gdb stub refused a breakpoint at {address:#x}: {answer!r}")
 
-    def go(self) -> None:
-        """Go on to the next breakpoint; Gone when the guest ended."""
-        self._stopped(self.ask("c"))
+    def go(self) -> str:
+        """Go on to the next stop; the stub's words for it. Gone when the guest ended."""
+        answer = self.ask("c")
+        self._stopped(answer)
+        return answer
+
+    def core(self) -> tuple[int, ...]:
+        """x0..x30, SP, PC, PSTATE of the CPU that stopped."""
+        return self._core(self.ask("g"))
+
+    @staticmethod
+    def _core(answer: str) -> tuple[int, ...]:
+        try:
+            return _STOP.unpack_from(bytes.fromhex(answer))
+        except (ValueError, struct.error):
+            raise CannotJudge(f"QEMU's gdb stub gave its registers as {answer!r}") from None
+
+    def read_physical(self, address: int, size: int) -> bytes | None:
+        """Physical memory, None when it cannot be read; the stub's memory mode is restored."""
+        if self.ask("Qqemu.PhyMemMode:1") != "OK":
+            raise CannotJudge("QEMU's gdb stub refused physical reads (Qqemu.PhyMemMode)")
+        try:
+            data = b""
+            while len(data) < size:
+                count = min(size - len(data), READ_MAX)
+                answer = self.ask(f"m{address + len(data):x},{count:x}")
+                if len(answer) != 2 * count:
+                    return None
+                data += bytes.fromhex(answer)
+            return data
+        finally:
+            self.ask("Qqemu.PhyMemMode:0")
 
     @staticmethod
     def _stopped(answer: str) -> None:

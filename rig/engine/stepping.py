@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from .freerun import START_S, died, ended_by_guest
 from .hang import UNKNOWN_PLACE, where_is
 from .image import Image
 from .pack import Pack, group_of
-from .paths import GDB_MAIN
+from .paths import GDB_MAIN, version
 from .process import Child, Children, find_tool, pick_cpu
 from .qemu import GDB_SOCKET, QMP_DRIVER, QMP_ENGINE, SERIAL, Machine, command_line
 from .registers import Table
@@ -35,9 +35,20 @@ def for_variant(rules: list[dict[str, Any]], variant: str) -> list[dict[str, Any
 
 
 def make_job(  # pylint: disable=too-many-arguments # the job is what they make together
-    pack: Pack, image: Image, table: Table, variant: str, walker: str, options: dict[str, bool]
+    pack: Pack,
+    image: Image,
+    table: Table,
+    variant: str,
+    walker: str,
+    options: dict[str, bool],
+    snapshots: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The engine's job: everything it needs, as plain data."""
+    """The engine's job: everything it needs, as plain data.
+
+    `snapshots` says at which checkpoints snapshots are taken, and into which files of the run
+    directory (snapshot.file_name). Keys that may be added to the job: `witnesses`, how many each of
+    them has; `stop_after`, the checkpoints that are all that is wanted of the run.
+    """
     waived = {waiver["rule"] for waiver in pack.items("waive")}
     rules: dict[str, list[dict[str, Any]]] = {}
     for kind in ("checkpoints", "transitions", "invariants", "exceptions"):
@@ -66,9 +77,23 @@ def make_job(  # pylint: disable=too-many-arguments # the job is what they make 
         "variant": variant,
         "walker": walker,
         **options,
+        "snapshots": dict(snapshots or {}),
+        "made": made_by(pack, image, variant),
         "socket": f"./{GDB_SOCKET}",
         "qmp": QMP_ENGINE,
         "serial": SERIAL,
+    }
+
+
+def made_by(pack: Pack, image: Image | None, variant: str) -> dict[str, str]:
+    """What a snapshot of a variant says of itself; the machine is added when it is known."""
+    return {
+        "by": f"rig {version()}",
+        "guest": pack.guest,
+        "pack": pack.path.stem,
+        "variant": variant,
+        "elf": Path(image.elf.path).name if image else "",
+        "build_id": image.elf.build_id if image else "",
     }
 
 
@@ -108,6 +133,7 @@ class Stepping:
     timeout: float
     show: Show
     waits: dict[str, Any] | None = None  # the engine's word that a step does not answer
+    snapshots: dict[str, Path] = field(default_factory=dict)  # taken, by checkpoint
 
     def run(self, result: VariantResult) -> None:
         """Step the guest and collect the checks; infrastructure failures land in the phase."""
@@ -128,6 +154,7 @@ class Stepping:
         self, result: VariantResult, phase: Phase, children: Children, deadline: float
     ) -> None:
         qemu = start_stopped(children, self.machine, self.image, self.run_dir)
+        self.job["made"]["machine"] = self.machine.describe()
         read_fd, write_fd = os.pipe()
         try:
             gdb = start_engine(children, self.job, self.run_dir, write_fd)
@@ -160,10 +187,19 @@ class Stepping:
             result.checks += [Check.from_json(check) for check in event["checks"]]
         elif event["event"] == "check":
             result.checks.append(Check.from_json(event["check"]))
+        elif event["event"] == "snapshot":
+            self._snapshot(event, phase)
         elif event["event"] in ("progress", "waits", "end"):
             phase.stepped, phase.run_over = event["stepped"], event["run_over"]
             if event["event"] == "end":
                 phase.reason, phase.seconds = event["reason"], event["seconds"]
+
+    def _snapshot(self, event: dict[str, Any], phase: Phase) -> None:
+        if event["error"]:
+            phase.code = Exit.NO_JUDGEMENT
+            phase.error = f"no snapshot at {event['checkpoint']}: {event['error']}"
+        else:
+            self.snapshots[event["checkpoint"]] = self.run_dir / event["path"]
 
     def _hang(self, result: VariantResult, phase: Phase) -> None:
         """The time bound: say where the guest is, and which checkpoints are still open."""

@@ -19,6 +19,7 @@ from exceptions import Exceptions, Taken, level_of, recognise, vector_entries
 from invariants import Invariants
 from loops import Loops
 from recorder import Recorder
+from snapshots import Snapshots
 from state import LiveState
 from target import PSTATE, SP, GuestEnded, Target
 from transitions import Transitions
@@ -32,15 +33,19 @@ _IRQ_AND_FIQ = 0xC0  # of PSTATE: both masked
 
 @dataclass
 class Stop:
-    """Where an interactive session wants to be handed the guest."""
+    """Where an interactive session wants to be handed the guest, or which checkpoints are all that
+    is wanted."""
 
     checkpoint: str = ""
     count: int = 0
+    after: frozenset[str] = frozenset()
 
     def reached(self, fired: list[str], executed: int) -> bool:
         """Is this the place?"""
-        return bool(self.checkpoint and self.checkpoint in fired) or bool(
-            self.count and executed >= self.count
+        return (
+            bool(self.checkpoint and self.checkpoint in fired)
+            or bool(self.count and executed >= self.count)
+            or bool(self.after and self.after.issubset(fired))
         )
 
 
@@ -69,7 +74,10 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._loops = None if job["every_instruction"] else Loops(self._fetch, self._blocked)
         self._qmp = Qmp(Path(job["qmp"]))
         self._steady = job["settings"]["steady"]
-        self._stop = Stop(job.get("stop_at", ""), job.get("stop_count", 0))
+        self._stop = Stop(
+            job.get("stop_at", ""), job.get("stop_count", 0), frozenset(job.get("stop_after") or [])
+        )
+        self._snapshots = Snapshots(job, target, table, self.recorder)
         self._cache: dict[int, Insn] = {}
         self._fired: list[str] = []
         self._broken_stop = ""
@@ -105,6 +113,8 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             reason = f"rule {self._broken_stop}"
         elif self._stop.checkpoint in self._fired:
             reason = f"stopped at checkpoint {self._stop.checkpoint}"
+        elif self._stop.after and self._stop.after.issubset(self._fired):
+            reason = f"stopped after {', '.join(sorted(self._stop.after))}"
         elif reason != "guest-ended" and self._stop.reached([], self.recorder.executed):
             reason = f"stopped after {self.recorder.executed} instructions"
         self._finish(insn, reason, time.monotonic() - started)
@@ -206,6 +216,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             self._transitions.arrive(item, self._state)
             self._checkpoints.fire(item, self._state, insn.text)
             self._fired.append(item.id)
+            self._snapshots.fired(item.id)
             self._invariants.begin(item.id)
             self._exceptions.begin_or_end(item.id)
             self._hold(insn)

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import struct
 from collections.abc import Callable
 from typing import Any
 
+from engine.rsp import READ_MAX
+from engine.stub_registers import system_registers
 from link import Link, LinkClosed, find_socket
 
 gdb: Any = importlib.import_module("gdb")  # this directory must never be imported as `gdb`
@@ -38,8 +39,7 @@ SP, PC, PSTATE = 31, 32, 33
 STEP_MASKED, STEP_OPEN = 0x7, 0x5
 _SIGINT = "T02"  # QEMU's stop reply when it was asked to stop
 _PATIENCE_S = 1.0  # an answer that takes longer is told about
-_REG = re.compile(r'<reg name="([^"]+)" bitsize="(\d+)"(?: regnum="(\d+)")?')
-_CHUNK = 1024
+_CHUNK = 1024  # bytes written at once
 
 
 class GuestEnded(Exception):
@@ -79,6 +79,20 @@ class Target:
         # QEMU may stop a step of the power-off first and say that it exits afterwards.
         self._raise_if_ended(answer)
         return answer
+
+    def monitor(self, line: str) -> str:
+        """What QEMU's monitor says to a command."""
+        answer = self.packet(f"qRcmd,{line.encode().hex()}")
+        said = b""
+        while answer != "OK":
+            if not answer.startswith("O"):
+                raise TargetError(f"QEMU refused the monitor's {line!r}: {answer!r}")
+            said += bytes.fromhex(answer[1:])
+            try:
+                answer = self._link.receive() or ""
+            except LinkClosed as error:
+                raise GuestEnded(str(error)) from None
+        return said.decode("utf-8", "replace")
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -161,16 +175,7 @@ class Target:
 
     def _system_registers(self) -> dict[str, int]:
         """The stub's names and numbers, from its target description."""
-        offered: dict[str, int] = {}
-        number = 0
-        for annex in re.findall(r'xi:include href="([^"]+)"', self._feature("target.xml")):
-            text = self._feature(annex)
-            start = re.search(r'<feature name="([^"]+)"', text)
-            for name, _bits, given in _REG.findall(text):
-                number = int(given) if given else number
-                if start and "sys" in start[1]:
-                    offered[name] = number
-                number += 1
+        offered = system_registers(self._feature)
         if not offered:
             raise TargetError("QEMU's stub describes no system registers")
         return offered
@@ -191,7 +196,7 @@ class Target:
         """Virtual memory as the CPU's current regime sees it; None when it cannot be read."""
         data = b""
         while len(data) < size:
-            count = min(size - len(data), _CHUNK)
+            count = min(size - len(data), READ_MAX)
             answer = self.packet(f"m{address + len(data):x},{count:x}")
             if answer[:1] == "E" and len(answer) == 3 or not answer:
                 return None
