@@ -43,6 +43,8 @@ def debug(args: argparse.Namespace) -> int:
     try:
         with Children(pick_cpu()) as children, (path / "events.jsonl").open("w") as events:
             start_stopped(children, machine, inputs.image, path)
+            job["made"]["machine"] = machine.describe()
+            job["tool"] = str(compiled("rig-trace", inputs.elf) or "")
             job |= {"interactive": True, "stop_at": args.at or "", "stop_count": args.at_count}
             job["events_fd"] = events.fileno()
             job["sources"] = source_directories(inputs.elf)

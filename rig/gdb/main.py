@@ -15,6 +15,7 @@ sys.path[:0] = [str(_HERE), str(_HERE.parent)]
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position # the paths above come first
+import commands  # noqa: E402
 from engine.qmp import QmpError  # noqa: E402
 from stepper import Stepper  # noqa: E402
 from target import GuestEnded, Target, TargetError, gdb  # noqa: E402
@@ -46,6 +47,8 @@ def _run() -> int:
         job = json.load(file)
     _load_symbols(job)
     target = Target(job["socket"])
+    if job.get("interactive"):
+        commands.register(job, target)
     stepper = Stepper(job, target)
     if job.get("interactive") and not job.get("stop_at") and not job.get("stop_count"):
         target.hand_over()

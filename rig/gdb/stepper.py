@@ -75,7 +75,9 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._qmp = Qmp(Path(job["qmp"]))
         self._steady = job["settings"]["steady"]
         self._stop = Stop(
-            job.get("stop_at", ""), job.get("stop_count", 0), frozenset(job.get("stop_after") or [])
+            job.get("stop_at", ""),
+            job.get("stop_count", 0),
+            frozenset(job.get("stop_after") or []),
         )
         self._snapshots = Snapshots(job, target, table, self.recorder)
         self._cache: dict[int, Insn] = {}
