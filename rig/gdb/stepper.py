@@ -292,7 +292,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
     # --- reporting --------------------------------------------------------------------------------
 
     def _silent(self) -> None:
-        """The guest sleeps, or a step does not answer: tell the driver where, it may be for ever."""
+        """The guest sleeps, or a step does not answer: tell the driver where that is."""
         if self._waiting:
             return
         self._waiting = True
