@@ -92,7 +92,7 @@ def place_of(at: str, nth: int, pack: Pack, image: Image | None) -> Place | None
     raise UsageError(f"--at {at}: no checkpoint, no symbol and no address{hint}{has}")
 
 
-def _output(given: str | None, pack: Pack, at: str) -> Path:
+def output_path(given: str | None, pack: Pack, at: str) -> Path:
     """Where the snapshot goes. An old one is taken away: a run that fails must not leave another
     run's."""
     if given == "":
@@ -116,13 +116,14 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
     if len(variants) != 1:
         raise UsageError("snapshot takes one --variant")
     place = place_of(args.at, args.nth, pack, image)
-    _of_this_variant(args.at, pack, variants[0], place)
+    if place is None:
+        of_this_variant(args.at, pack, variants[0])
     machine = machine_for(pack, variants[0], args.cpu, args.memory)
     machine = with_files(machine, named_files(args))
     check_cpu(args.cpu)
     find_tool("setpriv")
     table = registers.load(REGISTERS)
-    path = _output(args.output, pack, place.name if place else args.at)
+    path = output_path(args.output, pack, place.name if place else args.at)
     run_dir = RunDir(args.run_dir)
     try:
         folder = run_dir.phase(machine.variant, "snapshot")
@@ -141,10 +142,8 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
     return 0
 
 
-def _of_this_variant(at: str, pack: Pack, variant: str, place: Place | None) -> None:
+def of_this_variant(at: str, pack: Pack, variant: str) -> None:
     """Refuse a checkpoint that this variant does not have, or that is waived."""
-    if place is not None:
-        return
     waived = {waiver["rule"] for waiver in pack.items("waive")}
     ids = [rule["id"] for rule in for_variant(pack.items("checkpoints"), variant)]
     known = [name for name in ids if name not in waived]
