@@ -147,7 +147,9 @@ class Tables(unittest.TestCase):
     def test_half_switched_off(self) -> None:
         """A half whose walks are off is in it when its register leads to RAM; 0, or flash, is no
         table then."""
-        for root, found in ((HIGH_ROOT, UP), (0, []), (FLASH + 0x1000, []), (NOTHING, [])):
+        none: list[tuple[int, int]] = []
+        roots = {HIGH_ROOT: UP, 0: none, FLASH + 0x1000: none, NOTHING: none}
+        for root, found in roots.items():
             guest = FakeGuest(EL1 | {"TCR_EL1": TCR | EPD1, "TTBR1_EL1": root}, low_and_high())
             self.assertEqual(spans(take(guest)), LOW + found, hex(root))
         guest = FakeGuest(EL1 | {"TCR_EL1": TCR | EPD0}, low_and_high())
