@@ -195,8 +195,8 @@ _GO_ON, _NOT_READABLE, _STOP = 0, 1, -1
 
 @dataclass(frozen=True)
 class Attributes:  # pylint: disable=too-many-instance-attributes # one for each C member
-    """What a leaf grants and says; see struct rig_walk_attributes. In the EL2 regime el1 is what EL2
-    may do, and el0 is "---"."""
+    """What a leaf grants and says; see struct rig_walk_attributes. In the EL2 regime el1 is what
+    EL2 may do, and el0 is "---"."""
 
     el1: str  # effective rights, "rwx" with "-" for a right not given; PAN is not in them
     el0: str
@@ -320,8 +320,8 @@ def _u64(value: int, what: str) -> int:
 
 
 def _registers(values: Mapping[str, int], regime: str) -> _Regs:
-    """Accepts architectural names (TCR_EL1, or TCR_EL2 in that regime) and plain ones (tcr); ignores
-    other registers."""
+    """Accepts architectural names (TCR_EL1, or TCR_EL2 in that regime) and plain ones (tcr);
+    ignores other registers."""
     if regime not in (EL1_0, EL2):
         raise WalkError(f"walker: no such regime: {regime} (only {EL1_0} and {EL2})")
     regs = _Regs(regime=int(regime == EL2))
