@@ -105,9 +105,14 @@ class Place:
     """Where a free run is stopped: at the nth arrival at any of the addresses, or, without
     addresses, where the guest ends."""
 
-    name: str  # as the snapshot has it
+    at: str  # as it was asked for
     addresses: tuple[int, ...] = ()
     nth: int = 1
+
+    @property
+    def name(self) -> str:
+        """As the snapshot has it."""
+        return self.at if self.nth == 1 else f"{self.at}-{self.nth}"
 
 
 class RemoteSource:
@@ -175,10 +180,8 @@ def _run_to(stub: Rsp, place: Place) -> str:
         if not place.addresses:
             return stop
         if stub.pc() not in place.addresses:
-            raise CannotJudge(
-                f"the guest ended before it came to {place.name}"
-                + (f" for the {arrival}. time" if arrival > 1 else "")
-            )
+            times = f" (arrival {arrival} of {place.nth})" if place.nth > 1 else ""
+            raise CannotJudge(f"the guest ended before it came to {place.at}{times}")
         if arrival < place.nth:
             stub.step_from()
     for address in place.addresses:

@@ -72,19 +72,18 @@ def place_of(at: str, nth: int, pack: Pack, image: Image | None) -> Place | None
         if nth != 1:
             raise UsageError(f"--nth is for an address or a symbol; {at} comes once")
         return None if at in checkpoints else Place(END)
-    name = at if nth == 1 else f"{at}-{nth}"
     if _NUMBER.fullmatch(at):
         address = int(at, 0) if at[:2] in ("0x", "0X") else int(at)
         if address > MASK64 or address % 4:
             raise UsageError(f"--at {at}: not the address of an instruction")
-        return Place(name, (address,), nth)
+        return Place(at, (address,), nth)
     try:
         symbol, offset = split_at(at)
     except ValueError:
         raise UsageError(f"--at {at}: not SYMBOL+OFFSET: the offset is no number") from None
     if image is not None and symbol in image.elf.symbols:
         link = (image.elf.symbols[symbol].value + offset) & MASK64
-        return Place(name, tuple(image.variants(link)), nth)
+        return Place(at, tuple(image.variants(link)), nth)
     known = [*checkpoints, END, *(image.elf.symbols if image else ())]
     close = difflib.get_close_matches(at, known, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
