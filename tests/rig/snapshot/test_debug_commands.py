@@ -53,7 +53,7 @@ class Commands(SnapshotTest):
         (cls.tools / "rig-trace").write_text(STAND_IN, encoding="utf-8")
         (cls.tools / "rig-trace").chmod(0o755)
 
-    def debug(self, *lines: str, at: str = "mmu-on", variant: str = "el1", **environment: str
+    def session(self, *lines: str, at: str = "mmu-on", variant: str = "el1", **environment: str
               ) -> subprocess.CompletedProcess[str]:  # fmt: skip
         """gdb at a checkpoint, with these commands."""
         words: list[str | Path] = ["debug", "--pack", PACK, "--elf", self.guest("SPIN")]
@@ -64,7 +64,7 @@ class Commands(SnapshotTest):
 
     def test_what_rig_trace_gets(self) -> None:
         """The snapshot of this stop, and the command's words; it goes on as if nothing was."""
-        done = self.debug("rig map --el 1 --filter 'w x'", "rig audit --rule wx-mapping", MODE,
+        done = self.session("rig map --el 1 --filter 'w x'", "rig audit --rule wx-mapping", MODE,
                           "stepi", "p $pc == mmu_is_on + 4", "rig map")  # fmt: skip
         frames = r"EL1&0 0x1000\+0x1000 0x40\w+000\+0x1000"
         self.assertRegex(done.stdout, f"stand-in map {frames} words --el 1 --filter w x\n")
@@ -76,7 +76,7 @@ class Commands(SnapshotTest):
 
     def test_addresses(self) -> None:
         """rig walk takes any expression: a number, a function, an array, a register."""
-        done = self.debug("rig walk 0x9000000", "rig walk mmu_is_on", "rig walk $pc",
+        done = self.session("rig walk 0x9000000", "rig walk mmu_is_on", "rig walk $pc",
                           "rig walk &table", "rig walk -1", at="mmu-on")  # fmt: skip
         said = [line.split(" words ")[1] for line in done.stdout.splitlines() if " words " in line]
         self.assertEqual(len(said), 5, done.stdout + done.stderr)
@@ -87,25 +87,25 @@ class Commands(SnapshotTest):
             ("rig walk nothing", "rig walk: nothing: No symbol"),
             ("rig walk 1 +", "rig walk: 1 \\+: A syntax error"),
         ):
-            self.assertRegex(self.debug(line).stderr, words)
+            self.assertRegex(self.session(line).stderr, words)
 
     def test_mmu_off(self) -> None:
         """Said, at the first instruction of either level."""
         for variant, name in (("el1", "SCTLR_EL1"), ("el2", "SCTLR_EL2")):
-            done = self.debug("rig map", at="entry", variant=variant)
+            done = self.session("rig map", at="entry", variant=variant)
             self.assertIn(f"the MMU is off ({name}.M = 0)", done.stdout)
             self.assertIn("stand-in map", done.stdout)
-        done = self.debug("rig map", variant="el2")
+        done = self.session("rig map", variant="el2")
         self.assertIn("stand-in map EL2 ", done.stdout)
         self.assertNotIn("MMU is off", done.stdout)
 
     def test_status(self) -> None:
         """A broken rule is an answer; what cannot be judged is an error with rig-trace's words."""
-        done = self.debug("rig audit status 1", 'printf "then %d\\n", 5')
+        done = self.session("rig audit status 1", 'printf "then %d\\n", 5')
         self.assertIn("stand-in audit", done.stdout)
         self.assertIn("then 5", done.stdout)
         for status in ("2", "3"):
-            done = self.debug(f"rig audit status {status}")
+            done = self.session(f"rig audit status {status}")
             self.assertIn("stand-in: said on stderr", done.stderr)
 
     def test_interrupted(self) -> None:
@@ -116,26 +116,26 @@ class Commands(SnapshotTest):
             "except gdb.error as error:\n    print('told:', error)\n",
             encoding="utf-8",
         )
-        done = self.debug(f"source {script}", MODE, "rig map")
+        done = self.session(f"source {script}", MODE, "rig map")
         self.assertIn("told: rig: interrupted", done.stdout, done.stderr)
         self.assertIn(VIRTUAL, done.stdout)
         self.assertIn("stand-in map", done.stdout)
 
     def test_nothing_to_ask(self) -> None:
         """A guest that is gone, and parts that are not built."""
-        done = self.debug("kill", "rig map")
+        done = self.session("kill", "rig map")
         self.assertIn("rig: there is no guest any more", done.stderr)
         empty = self.work / "empty"
         empty.mkdir(exist_ok=True)
-        done = self.debug("rig map", RIG_TOOLS=str(empty))
+        done = self.session("rig map", RIG_TOOLS=str(empty))
         self.assertIn("rig-trace is not built", done.stderr)
         (empty / "rig-trace").symlink_to(self.tools / "rig-trace")
-        done = self.debug("rig map", RIG_TOOLS=str(empty))
+        done = self.session("rig map", RIG_TOOLS=str(empty))
         self.assertIn("rig: librigwalk.so is not built", done.stderr)
 
     def test_help(self) -> None:
         """Each command says what it is for and how it is called."""
-        done = self.debug("help rig", "help rig walk", "help rig map", "help rig audit")
+        done = self.session("help rig", "help rig walk", "help rig map", "help rig audit")
         for words in ("List of rig subcommands", "Usage: rig walk ADDRESS", "Usage: rig map [",
                       "Usage: rig audit ["):  # fmt: skip
             self.assertIn(words, done.stdout)

@@ -179,7 +179,7 @@ class Alone(SnapshotTest):
 
     def test_end(self) -> None:
         """Where the machine is turned off, the kernel's tables are still there."""
-        words = ["--elf", ELF, "--at", "end", "--witnesses", "2000"]
+        words: list[str | Path] = ["--elf", ELF, "--at", "end", "--witnesses", "2000"]
         for variant in ("el1", "el2"):
             snapshot = self.taken("end", *words, "--variant", variant)
             self.assertEqual(snapshot.registers["PC"] >> 32, 0xFFFF_FFFF)
