@@ -15,13 +15,13 @@ struct text {
 
 __attribute__((format(printf, 2, 3))) static void put(struct text *text, const char *format, ...)
 {
-    bool room = text->length < text->size;
+    size_t room = text->length < text->size ? text->size - text->length : 0;
+    char *end = room > 0 ? text->buffer + text->length : NULL;
     va_list arguments;
     int written;
 
     va_start(arguments, format);
-    written = vsnprintf(room ? text->buffer + text->length : NULL,
-                        room ? text->size - text->length : 0, format, arguments);
+    written = vsnprintf(end, room, format, arguments);
     va_end(arguments);
     text->length += written > 0 ? (size_t)written : 0;
 }

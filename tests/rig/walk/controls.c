@@ -44,7 +44,10 @@ static unsigned choose_txsz(struct random *random, unsigned max)
 {
     const unsigned edges[] = {16, 17, 24, 25, 33, 34, 39, max - 1, max};
 
-    if (random_percent(random, 4)) {
+    if (random_percent(random, 2)) {
+        return random_percent(random, 50) ? 15 : max + 1;
+    }
+    if (random_percent(random, 2)) {
         return random_percent(random, 50) ? (unsigned)random_below(random, 16)
                                           : max + 1 + (unsigned)random_below(random, 63 - max);
     }
@@ -54,15 +57,20 @@ static unsigned choose_txsz(struct random *random, unsigned max)
     return 16 + (unsigned)random_below(random, max - 15);
 }
 
-/* Levels and root size from the input and granule sizes. */
-static void set_geometry(struct plan *plan, unsigned max)
+/*
+ * Levels and root size from the input and granule sizes. Also for a TnSZ just above its range, so
+ * that a walker that takes it finds tables there; any for what cannot be one.
+ */
+static void set_geometry(struct plan *plan)
 {
     unsigned index_bits;
     unsigned levels;
 
-    plan->usable = plan->txsz >= 16 && plan->txsz <= max;
     plan->stride = plan->granule_bits - 3;
-    plan->input_bits = 64 - (plan->usable ? plan->txsz : 28);
+    plan->input_bits = 64 - plan->txsz;
+    if (plan->txsz < 16 || plan->input_bits <= plan->granule_bits) {
+        plan->input_bits = 36;
+    }
     index_bits = plan->input_bits - plan->granule_bits;
     levels = (index_bits + plan->stride - 1) / plan->stride;
     plan->start_level = 4 - levels;
@@ -145,15 +153,13 @@ struct rig_walk_regs controls_make(struct random *random, const struct cpu *cpu,
                                  .id_aa64mmfr1 = cpu->id_aa64mmfr1,
                                  .id_aa64mmfr2 = cpu->id_aa64mmfr2};
     unsigned size = random_percent(random, 50) ? 5 : (unsigned)random_below(random, 8);
-    unsigned max;
 
     *plan = (struct plan){.cpu = *cpu, .el2 = random_percent(random, 30)};
     plan->upper = !plan->el2 && random_percent(random, 50);
     plan->big_endian = random_percent(random, 8);
     plan->granule_bits = choose_granule(random, cpu);
-    max = txsz_max(cpu, plan->granule_bits);
-    plan->txsz = choose_txsz(random, max);
-    set_geometry(plan, max);
+    plan->txsz = choose_txsz(random, txsz_max(cpu, plan->granule_bits));
+    set_geometry(plan);
     set_output(plan, size);
     regs.regime = plan->el2 ? RIG_WALK_REGIME_EL2 : RIG_WALK_REGIME_EL1_0;
     regs.tcr = plan->el2 ? tcr_el2(random, plan, size) : tcr_el1(random, plan, size);

@@ -21,8 +21,9 @@ static void fill_words(struct image *image, uint64_t pa, uint64_t size, uint32_t
 struct image image_start(unsigned char *bytes)
 {
     enum { SVC = (int)0xd4000001, SMC = (int)0xd4000003 };
-    struct image image = {.bytes = bytes, .heap = LAYOUT_HEAP_PA};
+    struct image image = {.heap = LAYOUT_HEAP_PA};
 
+    image.bytes = bytes;
     fill_words(&image, LAYOUT_VECTORS_PA, LAYOUT_VECTORS_SIZE, (uint32_t)SMC);
     fill_words(&image, LAYOUT_LANDING_PA, LAYOUT_LANDING_SIZE, (uint32_t)SVC);
     image_write(&image, LAYOUT_GOOD_PA + 8, GOOD_BLOCK);

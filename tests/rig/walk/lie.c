@@ -20,6 +20,7 @@ const struct lie lies[] = {
     {.name = "e0pd", .tcr_el1 = BIT(55) | BIT(56)},
     {.name = "mair", .mair = UINT64_C(0x4040404040404040)},
     {.name = "pan", .no_pan = true},
+    {.name = "regime", .other_regime = true},
     {.name = "aptable-no-el0", .descriptor_clear = BIT(61)},
     {.name = "aptable-read-only", .descriptor_clear = BIT(62)},
     {.name = "uxntable", .descriptor_clear = BIT(60)},
@@ -74,6 +75,7 @@ struct rig_walk_result lie_walk(const struct lie *lie, const struct rig_walk_reg
 
     changed.sctlr ^= told->sctlr;
     changed.tcr ^= regs->regime == RIG_WALK_REGIME_EL2 ? told->tcr_el2 : told->tcr_el1;
+    changed.regime ^= told->other_regime ? 1 : 0;
     changed.mair ^= told->mair;
     changed.pstate &= told->no_pan ? 0 : ~UINT64_C(0);
     (void)rig_walk(&changed, read_lying, &reader, va, &result);

@@ -18,6 +18,7 @@ struct lie {
     uint64_t descriptor_clear; /* bits of every descriptor */
     uint64_t descriptor_set;
     bool no_pan;
+    bool other_regime;
     /* changes of the answer itself */
     uint64_t pa;
     bool level;

@@ -22,7 +22,6 @@ struct plan {
     bool el2;
     bool upper;
     bool big_endian;
-    bool usable; /* its TnSZ is one that the CPU takes, and geometry below is known */
     unsigned granule_bits;
     unsigned txsz;
     unsigned stride;
