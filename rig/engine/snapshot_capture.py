@@ -4,9 +4,9 @@ Knows neither gdb nor a socket: the guest is a `Source`. Used by the stepping en
 a checkpoint (rig/gdb/snapshots.py) and by the driver over the remote protocol (snapshot.py).
 
 The witnesses are QEMU's answers to `gva2gpa`. It translates for a data load at the level where the
-guest stopped, as a debugger. Whoever compares has to know what that means: at EL0 an address that
-EL0 may not read has no answer; one that PSTATE.PAN keeps from EL1 has one or none, depending on
-QEMU's version; and a leaf whose access flag is clear has one (measured on 7.2 and 10.0).
+guest stopped, but as a debugger. Whoever compares has to know what that means, measured on 7.2 and
+10.0: an address that this level may not read has no answer, at EL1 also because of PSTATE.PAN; a
+leaf whose access flag is clear has one, without a fault.
 """
 
 from __future__ import annotations
