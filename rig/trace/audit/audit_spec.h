@@ -1,7 +1,7 @@
 /*
  * What a pack says of an address space, with every expression resolved to a number: which memory is
- * what, which rules judge, what is waived, and the map that is expected. Written by the rig's driver
- * for `rig-trace map|audit --spec FILE` (docs/architecture/address-space.md has the format).
+ * what, which rules judge, what is waived, and the map that is expected. Written by the rig's
+ * driver for `rig-trace map|audit --spec FILE` (docs/architecture/address-space.md has the format).
  */
 #ifndef RIG_AUDIT_SPEC_H
 #define RIG_AUDIT_SPEC_H
@@ -68,7 +68,7 @@ struct audit_harmless {
 };
 
 struct audit_spec {
-    json_t *json; /* owns every text */
+    json_t *json;                 /* owns every text */
     struct audit_region *regions; /* in the order of the file */
     size_t region_count;
     struct audit_range *devices; /* declared device memory, physical */
@@ -82,14 +82,15 @@ struct audit_spec {
     bool has_offset; /* RAM in [offset_range] is mapped at PA + offset */
     uint64_t offset;
     struct audit_range offset_range; /* virtual */
-    bool has_map; /* an empty expected map says that nothing is mapped */
+    bool has_map;                    /* an empty expected map says that nothing is mapped */
     struct audit_map_line *map;
     size_t map_count;
     struct audit_harmless *harmless;
     size_t harmless_count;
 };
 
-/* Read a spec; EXIT_HELD, or EXIT_USAGE with words that name the file, the key and what is wrong. */
+/* Read a spec; EXIT_HELD, or EXIT_USAGE with words that name the file, the key and what is wrong.
+ */
 int audit_spec_read(struct audit_spec *spec, const char *path,
                     char error[static AUDIT_SPEC_ERROR_TEXT]);
 void audit_spec_free(struct audit_spec *spec);

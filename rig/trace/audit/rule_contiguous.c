@@ -1,4 +1,6 @@
 /* Groups of leaves that the TLB may hold as one. */
+#include <stdio.h>
+
 #include "audit_rule.h"
 #include "sysregs.h"
 
@@ -117,12 +119,11 @@ static void judge_run(struct audit_rule *rule, const struct audit_leaf *leaf, ui
         int message = whole || ends[i] < *told ? -1 : judge_group(rule->scene, leaf, ends[i], size);
 
         if (message >= 0) {
+            /* The whole group is told, whichever part of it the run is. */
             uint64_t last = ends[i] | within;
-            struct audit_finding finding = audit_leaf_finding(
-                rule->scene, leaf, ends[i] < leaf->first_va ? leaf->first_va : ends[i],
-                last > leaf->last_va ? leaf->last_va : last);
+            struct audit_finding finding = audit_leaf_finding(rule->scene, leaf, ends[i], last);
 
-            finding.argument = size;
+            finding.argument = group_entries(leaf);
             audit_report(rule, (unsigned)message, finding);
             *told = last + 1;
         }
@@ -143,6 +144,15 @@ static void judge(struct audit_rule *rule)
     }
 }
 
+static void particulars(const struct audit_scene *scene, const struct audit_finding *finding,
+                        char *text, size_t size)
+{
+    (void)scene;
+    if (finding->argument != 0) {
+        snprintf(text, size, "a group is %u entries here", (unsigned)finding->argument);
+    }
+}
+
 const struct audit_rule_module AUDIT_CONTIGUOUS = {
     .info = {.id = "contiguous",
              .title = "contiguous groups are whole, aligned and alike",
@@ -150,4 +160,5 @@ const struct audit_rule_module AUDIT_CONTIGUOUS = {
              .level_max = AUDIT_ERROR},
     .messages = MESSAGES,
     .judge = judge,
+    .particulars = particulars,
 };
