@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit_command.h"
 #include "cover.h"
 #include "events.h"
 #include "exit_code.h"
 #include "gate.h"
+#include "map_command.h"
 #include "order_command.h"
 
 static const char HELP[] =
@@ -24,6 +26,9 @@ static const char HELP[] =
     "  timeline  tell in order what the guest of an event trace did\n"
     "  order     judge an event trace by the architecture's ordering rules\n"
     "  operands  list the instructions whose operands a second run has to read\n"
+    "  map       tell what the address space of a snapshot maps, or what two differ in\n"
+    "  walk      tell how addresses of a snapshot are translated, level by level\n"
+    "  audit     judge the address space of snapshots by named rules\n"
     "\n"
     "exit status: 0 all held; 1 a rule was broken; 2 wrong usage or an input that cannot be\n"
     "             used; 3 could not judge\n";
@@ -36,7 +41,8 @@ struct command {
 static const struct command COMMANDS[] = {
     {"gate", gate_command},     {"cover", cover_command},       {"annotate", annotate_command},
     {"events", events_command}, {"stats", stats_command},       {"timeline", timeline_command},
-    {"order", order_command},   {"operands", operands_command},
+    {"order", order_command},   {"operands", operands_command}, {"map", map_command},
+    {"walk", walk_command},     {"audit", audit_command},
 };
 
 int main(int argc, char **argv)
