@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from . import cover, order, snapshot_command
@@ -151,11 +152,15 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
             return verdict(Path(args.run), args.group, args.elf, report)
         case "debug":
             return debug(args)
-        case "snapshot":
-            return snapshot_command.command(args, report)
-        case "cover" | "annotate":
-            return cover.command(args, report)
-    return _judge(args, report)
+    return _OTHERS.get(args.command, _judge)(args, report)
+
+
+# Commands with a module of their own; the others judge runs.
+_OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
+    "annotate": cover.command,
+    "cover": cover.command,
+    "snapshot": snapshot_command.command,
+}
 
 
 def _judge(args: argparse.Namespace, report: TextReport) -> int:

@@ -74,21 +74,22 @@ def load_inputs(pack_name: str, elf_name: str | None) -> Inputs:
     return Inputs(pack, Image(elf, pack.aliases()), table, hashes(pack))
 
 
-def prepare_outputs(*names: str | None) -> None:
-    """Check that the reports can be written, before anything is started, and take old ones away:
-    a run that fails must not leave the report of another one."""
+def prepare_outputs(*names: str | None, what: str = "report") -> None:
+    """Check that what a command makes can be written, before anything is started, and take old ones
+    away: a run that fails must not leave the report of another one."""
     for name in names:
         if name is None:
             continue
         if not name:
             raise UsageError("--json or --junit is empty; give a file name")
         path = Path(name)
+        cannot = f"{name}: cannot write the {what}"
         if path.exists() and not path.is_file():
-            raise UsageError(f"{name}: cannot write the report: not a regular file")
+            raise UsageError(f"{cannot}: not a regular file")
         if not path.parent.is_dir():
-            raise UsageError(f"{name}: cannot write the report: no directory {path.parent}")
+            raise UsageError(f"{cannot}: no directory {path.parent}")
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise UsageError(f"{name}: cannot write the report: {path.parent} is not writable")
+            raise UsageError(f"{cannot}: {path.parent} is not writable")
         path.unlink(missing_ok=True)
 
 

@@ -20,7 +20,7 @@ from .paths import REGISTERS, RULES, pack_path
 from .process import find_tool
 from .qemu import machine_for, with_files
 from .report_text import TextReport
-from .session import RunDir, check_cpu
+from .session import RunDir, check_cpu, prepare_outputs
 from .snapshot import Place, Setup, file_name, take, take_running
 from .snapshot_capture import WITNESSES
 from .stepping import for_variant
@@ -92,19 +92,12 @@ def place_of(at: str, nth: int, pack: Pack, image: Image | None) -> Place | None
 
 
 def output_path(given: str | None, pack: Pack, at: str) -> Path:
-    """Where the snapshot goes. An old one is taken away: a run that fails must not leave another
-    run's."""
+    """Where the snapshot goes; an old one there is taken away."""
     if given == "":
         raise UsageError("-o is empty; give a file name")
-    path = Path(given) if given else Path(f"{pack.guest}-{file_name(at)}")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: cannot write the snapshot: not a regular file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: cannot write the snapshot: no directory {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path}: cannot write the snapshot: {path.parent} is not writable")
-    path.unlink(missing_ok=True)
-    return path
+    path = given or f"{pack.guest}-{file_name(at)}"
+    prepare_outputs(path, what="snapshot")
+    return Path(path)
 
 
 def command(args: argparse.Namespace, report: TextReport) -> int:

@@ -121,8 +121,8 @@ def walker_of(snapshot: Snapshot) -> Walker:
 
 
 def differing(snapshot: Snapshot) -> list[str]:
-    """Witnesses whose answer is not the walker's: for a data load at the level of the stop, which an
-    access flag does not stop."""
+    """Witnesses whose answer is not the walker's for a data load at the level of the stop, where no
+    access flag counts."""
     walker = walker_of(snapshot)
     found = []
     for va, answer in snapshot.witnesses:

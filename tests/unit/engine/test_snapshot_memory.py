@@ -113,7 +113,7 @@ class Views(unittest.TestCase):
         )
 
     def test_kinds(self) -> None:
-        """ROM, memory that keeps its contents, device RAM, an accelerator's and an owner's words."""
+        """ROM, memory that keeps its contents, device RAM, an accelerator's and an owner's name."""
         text = VIRT.replace("(prio 0, ram): mach-virt.ram", "(prio 0, nv-ram): pmem KVM")
         text = text.replace("romd): virt.flash0", "rom): boot rom @0000000000000000 owner:{obj x}")
         text = text.replace("i/o): gic_dist", "ramd): vfio region")
