@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import snapshot_file
+from engine.errors import Exit
 from engine.registers import Table
 from engine.snapshot_capture import CaptureError
 from engine.snapshot_file import Snapshot
@@ -84,7 +85,7 @@ class Session:
             with tempfile.TemporaryDirectory(prefix="rig-") as folder:
                 path = Path(folder) / f"stop{snapshot_file.SUFFIX}"
                 snapshot_file.write(snapshot, path)
-                self._run([self._job["tool"], command, str(path), *words])
+                self._run(path, [self._job["tool"], command, str(path), *words])
         except KeyboardInterrupt:
             raise gdb.GdbError("rig: interrupted") from None
         except OSError as error:
@@ -106,7 +107,7 @@ class Session:
         return snapshot
 
     @staticmethod
-    def _run(words: list[str]) -> None:
+    def _run(path: Path, words: list[str]) -> None:
         try:
             done = subprocess.run(
                 words,
@@ -120,11 +121,14 @@ class Session:
             )
         except subprocess.TimeoutExpired:
             raise gdb.GdbError(f"rig: rig-trace did not end within {_TOOL_S} s") from None
-        gdb.write(done.stdout)
+        said, complaint = (
+            text.replace(str(path), "this stop") for text in (done.stdout, done.stderr)
+        )
+        gdb.write(said)
         if done.returncode not in (0, 1):  # 1: a rule is broken, which it has told
-            words_said = done.stderr.strip() or f"rig-trace ended with status {done.returncode}"
-            raise gdb.GdbError(words_said)
-        gdb.write(done.stderr)
+            how = "could not judge" if done.returncode == Exit.NO_JUDGEMENT else "failed"
+            raise gdb.GdbError(complaint.strip() or f"rig: rig-trace {how} ({done.returncode})")
+        gdb.write(complaint)
 
 
 class RigPrefix(gdb.Command):

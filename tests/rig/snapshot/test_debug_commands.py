@@ -3,7 +3,7 @@
 
     test_debug_commands.py [TEST...]
 
-rig-trace is a stand-in that tells what it was given; $RIG_TOOLS is the directory of librigwalk.so.
+In most of them rig-trace is a stand-in that tells what it was given; $RIG_TOOLS has the real one.
 """
 
 from __future__ import annotations
@@ -41,15 +41,16 @@ VIRTUAL = 'received: "0"'
 class Commands(SnapshotTest):
     """gdb with the rig's commands, on the guest with odd tables."""
 
-    tools: Path
+    tools: Path  # with the stand-in
+    real: Path
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.tools = cls.work / "tools"
         cls.tools.mkdir()
-        real = Path(os.environ.get("RIG_TOOLS", ROOT / "build" / "debug" / "rig")).resolve()
-        (cls.tools / "librigwalk.so").symlink_to(real / "librigwalk.so")
+        cls.real = Path(os.environ.get("RIG_TOOLS", ROOT / "build" / "debug" / "rig")).resolve()
+        (cls.tools / "librigwalk.so").symlink_to(cls.real / "librigwalk.so")
         (cls.tools / "rig-trace").write_text(STAND_IN, encoding="utf-8")
         (cls.tools / "rig-trace").chmod(0o755)
 
@@ -132,6 +133,18 @@ class Commands(SnapshotTest):
         (empty / "rig-trace").symlink_to(self.tools / "rig-trace")
         done = self.session("rig map", RIG_TOOLS=str(empty))
         self.assertIn("rig: librigwalk.so is not built", done.stderr)
+
+    def test_real(self) -> None:
+        """The rig-trace that is built, at a stop of the guest."""
+        done = self.session("rig map --half low", "rig walk mmu_is_on", "rig audit --rule table-loop",
+                            "rig walk 0x50000000000", RIG_TOOLS=str(self.real))  # fmt: skip
+        self.assertRegex(
+            done.stdout, r"odd at stop \(el1\): the EL1&0 regime\nlow half .* root 4020"
+        )
+        self.assertRegex(done.stdout, r"0x402\w+ is PA 0x402\w+ through a 1 GiB block at level 1")
+        self.assertIn("note: table-loop: a table is reached from itself", done.stdout)
+        self.assertRegex(done.stdout, "this stop: [0-9]+ leaves")
+        self.assertRegex(done.stdout, "0x0*50000000000 does not translate")
 
     def test_help(self) -> None:
         """Each command says what it is for and how it is called."""
