@@ -136,8 +136,8 @@ class Commands(SnapshotTest):
 
     def test_real(self) -> None:
         """The rig-trace that is built, at a stop of the guest."""
-        done = self.session("rig map --half low", "rig walk mmu_is_on", "rig audit --rule table-loop",
-                            "rig walk 0x50000000000", RIG_TOOLS=str(self.real))  # fmt: skip
+        lines = ["rig map --half low", "rig walk mmu_is_on", "rig audit --rule table-loop"]
+        done = self.session(*lines, "rig walk 0x50000000000", RIG_TOOLS=str(self.real))
         self.assertRegex(
             done.stdout, r"odd at stop \(el1\): the EL1&0 regime\nlow half .* root 4020"
         )
