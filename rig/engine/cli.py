@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from . import cover, order, snapshot_command
+from . import audit, cover, order, snapshot_command
 from . import pack as pack_file
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
@@ -28,8 +29,8 @@ environment: NO_COLOR turns colours off; RIG_TOOLS is the directory of rig-trace
 """
 
 
-def _guest_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pack", default="tyrne", help="rule pack: a name in rig/rules, or a path")
+def _guest_options(parser: argparse.ArgumentParser, pack: str | None = "tyrne") -> None:
+    parser.add_argument("--pack", default=pack, help="rule pack: a name in rig/rules, or a path")
     parser.add_argument("--elf", help="the guest's ELF (default: what the pack names, from build/)")
     parser.add_argument("--variant", action="append", help="variant of the pack (repeatable; all)")
     parser.add_argument("--cpu", help="QEMU's -cpu instead of the pack's")
@@ -47,8 +48,8 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _judge_options(parser: argparse.ArgumentParser) -> None:
-    _guest_options(parser)
+def _judge_options(parser: argparse.ArgumentParser, pack: str | None = "tyrne") -> None:
+    _guest_options(parser, pack)
     parser.add_argument("--group", help="judge only this group of checks")
     parser.add_argument("--json", help="write the report as JSON")
     parser.add_argument("--junit", help="write the report as JUnit XML")
@@ -63,6 +64,17 @@ def _judge_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _address_space_options(commands: Any) -> None:
+    text = "judge the address spaces of a new run, or of given snapshots, by named rules"
+    audited = commands.add_parser("audit", help=text, description=text)
+    audit.add_audit_options(audited)
+    _judge_options(audited, pack=None)
+    text = "tell in plain words what a snapshot's address space maps, or what two differ in"
+    audit.add_map_options(commands.add_parser("map", help=text, description=text))
+    text = "tell how addresses of a snapshot are translated, level by level"
+    audit.add_walk_options(commands.add_parser("walk", help=text, description=text))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Every command and option."""
     parser = argparse.ArgumentParser(
@@ -73,7 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
-        "run": "run the guest freely and gate its exceptions, then step it; one report",
+        "run": "run the guest freely and gate its exceptions, step it, audit its address spaces, and "
+        "judge the order of what it executes; one report",
         "step": "single-step the guest and judge checkpoints, transitions and invariants",
     }
     for name, text in helps.items():
@@ -86,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     ordered = commands.add_parser("order", help=text, description=text)
     order.add_options(ordered)
     _judge_options(ordered)
+    _address_space_options(commands)
     cover.add_options(commands)
     text = "judge one group from the JSON report of an earlier run"
     judged = commands.add_parser("verdict", help=text, description=text)
@@ -133,9 +147,11 @@ def _lint(args: argparse.Namespace, report: TextReport) -> int:
             report.line(group)
         return Exit.HELD
     image = order.load_image(pack, args.elf)
-    kinds = [kind for kind in pack_file.KINDS if kind != "ordering-rules"]
+    listed = ("ordering-rules", "address_space", "address-space-rules")
+    kinds = [kind for kind in pack_file.KINDS if kind not in listed]
     counts = ", ".join(f"{len(pack.items(kind))} {kind}" for kind in kinds)
     counts += f", {len(pack.ordering_rules())} ordering rules"
+    counts += f", {len(pack.items('address_space'))} address spaces"
     fits = f"fits {image.elf.path}" if image else "is for a guest without ELF"
     report.line(f"{path}: {fits}: {counts}")
     return Exit.HELD
@@ -158,8 +174,11 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
 # Commands with a module of their own; the others judge runs.
 _OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
     "annotate": cover.command,
+    "audit": audit.audit_command,
     "cover": cover.command,
+    "map": audit.map_command,
     "snapshot": snapshot_command.command,
+    "walk": audit.walk_command,
 }
 
 

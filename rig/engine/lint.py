@@ -12,6 +12,7 @@ from .order_lint import lint_ordering
 from .pack import Pack
 from .registers import Table
 from .schema import Path, Reader
+from .space_lint import lint_spaces
 
 PSTATE_FIELDS = ("EL", "DAIF", "SPSEL")
 GENERIC = re.compile(r"S[0-3]_[0-7]_C\d{1,2}_C\d{1,2}_[0-7]")
@@ -65,6 +66,7 @@ class Lint:
         for alias in self._pack.aliases():
             self._alias(alias.start, alias.size, alias.by)
         lint_ordering(self._pack, self._elf)
+        lint_spaces(self._pack, self._expression)
         return [finding for reader in self._pack.readers for finding in reader.findings]
 
     def _check_defines(self) -> None:

@@ -14,11 +14,9 @@ from typing import Any
 from .errors import PackError, UsageError
 from .image import Alias
 from .schema import Either, Flag, ListOf, MapOf, Number, Reader, Record, Text, read_yaml
+from .space_schema import ADDRESS_SPACE, ALL_RULES, LAYOUT, SPACE_RULE, merge_layout
 
 RESET = "reset"  # the state before the first instruction; transitions may start there
-_LATER = (
-    "is not implemented in this rig yet, so it is refused rather than ignored; expected no such key"
-)
 _TRIGGERS = ("after", "before", "at", "marker")
 
 IDENT, TEXT, NAMES = Text(ident=True), Text(), ListOf(Text(), one=True)
@@ -232,13 +230,18 @@ PACK = Record(
         "faults": FAULTS,
         "ordering": ORDERING,
         "ordering-rules": ListOf(ORDERING_RULE),
-    },
-    refused={"address_space": _LATER},
+        "layout": LAYOUT,
+        "address_space": ListOf(ADDRESS_SPACE),
+        "address-space-rules": ListOf(SPACE_RULE),
+    }
 )
-KINDS = ("checkpoints", "transitions", "invariants", "exceptions", "markers", "ordering-rules")
+KINDS = (
+    "checkpoints", "transitions", "invariants", "exceptions", "markers", "ordering-rules",
+    "address_space", "address-space-rules",
+)  # fmt: skip
 _JOINED = (
     "watch", "volatile", "checkpoints", "transitions", "exceptions", "markers", "waive",
-    "ordering-rules",
+    "ordering-rules", "address_space", "address-space-rules",
 )  # fmt: skip
 
 
@@ -250,6 +253,7 @@ class Pack:
     data: dict[str, Any]
     readers: list[Reader]
     origin: dict[str, tuple[Reader, tuple[str | int, ...]]] = field(default_factory=dict)
+    layouts: list[tuple[Reader, dict[str, Any]]] = field(default_factory=list)  # before merging
 
     @property
     def guest(self) -> str:
@@ -292,6 +296,19 @@ class Pack:
         used = self.ordering().get("use") or []
         known = [rule["id"] for rule in self.items("ordering-rules")]
         chosen = known if ALL_ORDERING in used else [name for name in known if name in used]
+        return [name for name in chosen if name not in waived]
+
+    def address_spaces(self, variant: str) -> list[dict[str, Any]]:
+        """The entries under `address_space` that are for the variant."""
+        items = self.items("address_space")
+        return [item for item in items if variant in item.get("variants", [variant])]
+
+    def space_rules(self, entry: dict[str, Any]) -> list[str]:
+        """The ids of the rules that judge an entry, without those that `waive` takes out."""
+        waived = {waiver["rule"] for waiver in self.items("waive")}
+        used = entry.get("use") or [ALL_RULES]
+        known = [rule["id"] for rule in self.items("address-space-rules")]
+        chosen = known if ALL_RULES in used else [name for name in known if name in used]
         return [name for name in chosen if name not in waived]
 
     def groups(self) -> list[str]:
@@ -359,6 +376,9 @@ def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
                 _merge_invariant(pack, rule, reader, index)
         elif name in ("define", "variants"):
             pack.data.setdefault(name, {}).update(value)
+        elif name == "layout":
+            merge_layout(pack.data.setdefault(name, {}), value or {})
+            pack.layouts.append((reader, value or {}))
         elif value is not None:
             pack.data[name] = value
     if data.get("ordering") is not None:

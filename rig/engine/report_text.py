@@ -145,8 +145,8 @@ class TextReport:
                 f"  free run: {phase.reason or 'failed'} after {phase.seconds:.1f} s, "
                 f"{len(phase.console)} console lines, {held[PASS]} checks held"
             )
-        elif phase.name == "ordering":
-            self._ordering(variant, phase)
+        elif phase.name in ("ordering", "address-space"):
+            self._judged(variant, phase)
         else:
             rate = phase.stepped / phase.seconds if phase.seconds else 0
             self.detail(
@@ -162,9 +162,9 @@ class TextReport:
             what = "could not judge" if phase.code == Exit.NO_JUDGEMENT else "time bound"
             self.line(f"  {self.style('red', what)}: {phase.error}")
 
-    def _ordering(self, variant: VariantResult, phase: Phase) -> None:
+    def _judged(self, variant: VariantResult, phase: Phase) -> None:
         """The findings, what was looked at by each rule, and what is told besides."""
-        checks = [check for check in variant.checks if check.kind == "ordering"]
+        checks = [check for check in variant.checks if check.kind == phase.name]
         for check in checks:
             if check.status == WAIVED:
                 self.line(
@@ -173,14 +173,14 @@ class TextReport:
                 )
             elif check.status != PASS:
                 self.check(check)
-            else:
-                looked_at = check.text.rpartition(": ")[2]
-                self.detail(f"  {self.style('green', 'ok')}   {check.rule:<22} {looked_at}")
+        held = [check for check in checks if check.status == PASS]
+        for name, text in _LOOKED_AT[phase.name](held):
+            self.detail(f"  {self.style('green', 'ok')}   {name:<22} {text}")
         for note in phase.notes:
             self.detail(f"  {note}")
         self.detail(
-            f"  ordering: {phase.reason or 'failed'} after {phase.seconds:.1f} s, "
-            f"{tally(checks)[PASS]} rules held"
+            f"  {phase.name}: {phase.reason or 'failed'} after {phase.seconds:.1f} s, "
+            f"{len(held)} rules held"
         )
 
     def summary(self, run: RunResult, kept: str) -> None:
@@ -208,6 +208,23 @@ class TextReport:
         verdict = VERDICTS[run.code()]
         colour = "green" if run.code() == 0 else "red"
         self.line(f"{self.style(colour, verdict)}: {', '.join(parts)}")
+
+
+def _by_rule(held: list[Check]) -> list[tuple[str, str]]:
+    """A line for each rule that held."""
+    return [(check.rule, check.text.rpartition(": ")[2]) for check in held]
+
+
+def _by_entry(held: list[Check]) -> list[tuple[str, str]]:
+    """A line for each snapshot: how many rules held there."""
+    counts: dict[str, int] = {}
+    for check in held:
+        entry = check.id.partition(".")[0]
+        counts[entry] = counts.get(entry, 0) + 1
+    return [(entry, f"{count} rules held") for entry, count in counts.items()]
+
+
+_LOOKED_AT = {"ordering": _by_rule, "address-space": _by_entry}
 
 
 def stdout(quiet: bool, reopen: str = "") -> TextReport:

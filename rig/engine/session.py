@@ -16,6 +16,8 @@ from pathlib import Path
 from . import elf as elf_file
 from . import pack as pack_file
 from . import registers, report_json, report_junit
+from .audit_check import GROUP as SPACES
+from .audit_phase import AddressSpaces, wanted
 from .errors import CannotJudge, PackError, RigError, UsageError
 from .freerun import FreeRun, judge_log
 from .image import Image
@@ -105,6 +107,8 @@ def groups_of(pack: Pack, command: str) -> list[str]:
         groups += ["markers"] * bool(pack.items("markers")) + ["end"]
     if command in ("run", "faults") and pack.data.get("faults"):
         groups.append("faults")
+    if command == "run" and pack.items("address_space"):
+        groups.append(SPACES)
     if command == "run" and pack.ordering():
         groups.append(ORDERING)
     return list(dict.fromkeys(groups))
@@ -279,10 +283,19 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
             machine.variant,
             str(walker or ""),
             {"every_instruction": args.every_instruction, "first_only": args.first},
+            wanted(inputs.pack, machine.variant) if args.command == "run" else None,
         )
         path = run_dir.phase(machine.variant, "step")
-        Stepping(job, inputs.image, machine, path, args.timeout, report.event).run(result)
+        stepping = Stepping(job, inputs.image, machine, path, args.timeout, report.event)
+        stepping.run(result)
         if result.phases and result.phases[-1].name == "step":
+            report.phase(result, result.phases[-1])
+        if args.command == "run" and inputs.pack.address_spaces(machine.variant):
+            path = run_dir.phase(machine.variant, SPACES)
+            spaces = AddressSpaces(
+                inputs.pack, inputs.image, inputs.table, machine, path, args.timeout
+            )
+            spaces.run(result, stepping.snapshots)
             report.phase(result, result.phases[-1])
     # A free run that did not end would not end again.
     if args.command == "run" and inputs.pack.ordering() and not result.phases[0].error:

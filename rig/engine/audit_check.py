@@ -1,0 +1,203 @@
+"""Judges snapshots: calls `rig-trace audit` with a spec, and turns its report into checks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .checks import FAIL, NOT_JUDGED, PASS, WAIVED, Check
+from .errors import CannotJudge, Exit, UsageError
+from .paths import need_compiled
+from .process import tail
+
+SCHEMA = "rig-audit-1"
+KIND = GROUP = "address-space"
+_TOOL_S = 600.0
+
+
+def run_tool(
+    words: Sequence[str], elf: Path | None, said: Path, allowed: Sequence[int]
+) -> tuple[int, str]:
+    """rig-trace with these words; its exit status and what it said. What it refuses of the user's
+    is a UsageError, any other way out than `allowed` a CannotJudge."""
+    command = [str(need_compiled("rig-trace", elf)), *words]
+    with said.open("wb") as file:
+        try:
+            done = subprocess.run(
+                command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, timeout=_TOOL_S,
+                check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise CannotJudge(f"rig-trace {words[0]} failed: {error}") from None
+    text = said.read_text("utf-8", errors="replace")
+    if done.returncode == Exit.USAGE:
+        raise UsageError(tail(said) or f"rig-trace {words[0]} refused its options")
+    if done.returncode not in allowed:
+        raise CannotJudge(
+            tail(said) or f"rig-trace {words[0]} failed (exit status {done.returncode})"
+        )
+    return done.returncode, text
+
+
+def audit(
+    snapshot: Path, spec: Mapping[str, Any], room: Path, elf: Path | None = None
+) -> dict[str, Any]:
+    """The report of `rig-trace audit`, whatever it found; its files are in `room`."""
+    spec_path, out = room / "spec.json", room / "audit.json"
+    spec_path.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+    out.unlink(missing_ok=True)
+    words = ["audit", str(snapshot), "--spec", str(spec_path), "--json", str(out), "--quiet"]
+    allowed = (Exit.HELD, Exit.BROKEN, Exit.NO_JUDGEMENT)
+    _status, said = run_tool(words, elf, room / "audit.out", allowed)
+    if not out.is_file():
+        raise CannotJudge(" ".join(said.split()) or "rig-trace audit wrote no report")
+    try:
+        report: dict[str, Any] = json.loads(out.read_text("utf-8"))
+    except ValueError as error:
+        raise CannotJudge(f"{out}: damaged report of rig-trace audit: {error}") from None
+    if report.get("schema") != SCHEMA:
+        raise CannotJudge(f"{out}: no report of rig-trace audit ({SCHEMA})")
+    return report
+
+
+@dataclass
+class Judged:
+    """A report as checks, what is told besides, and why it is no judgement ("" when it is one)."""
+
+    checks: list[Check]
+    notes: list[str]
+    error: str
+
+
+def judged(
+    report: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    rules: Mapping[str, Mapping[str, Any]],
+    variant: str = "",
+) -> Judged:
+    """Checks of a report. `entry` is the pack's, `rules` are its rules: id to why and spec."""
+    maker = _Maker(entry, rules, {rule["id"]: rule for rule in report["rules"]}, variant)
+    checks: list[Check] = []
+    for number, finding in enumerate(report["findings"], 1):
+        if finding["level"] == "error":
+            checks.append(maker.finding(finding, number))
+    broken = {check.rule for check in checks if check.failed}
+    require = set(entry.get("require") or [])
+    for rule in report["rules"]:
+        if rule["id"] not in broken:
+            checks += maker.rule(rule, rule["id"] in require)
+    for waiver in report["waivers_unused"]:
+        checks.append(maker.unused(waiver))
+    notes = [_note(entry, item) for item in report["findings"] if item["level"] != "error"]
+    if report.get("findings_cut"):
+        notes.append(f"{entry['id']}: {report['findings_cut']} more findings are not shown")
+    return Judged(checks, notes, report["not_judged"])
+
+
+class _Maker:
+    """Checks of one entry and one snapshot."""
+
+    def __init__(
+        self,
+        entry: Mapping[str, Any],
+        rules: Mapping[str, Mapping[str, Any]],
+        told: Mapping[str, Mapping[str, Any]],
+        variant: str,
+    ) -> None:
+        self._entry = entry
+        self._rules = rules
+        self._told = told
+        self._variant = variant
+
+    def _check(self, name: str, rule: str, status: str, text: str) -> Check:
+        known = self._rules.get(rule, {})
+        return Check(
+            id=f"{self._entry['id']}.{name}",
+            rule=rule,
+            kind=KIND,
+            group=GROUP,
+            status=status,
+            text=text,
+            why=str(known.get("why", self._entry.get("why", ""))),
+            spec=str(self._told.get(rule, {}).get("section") or known.get("spec", "")),
+            variant=self._variant,
+        )
+
+    def finding(self, finding: Mapping[str, Any], number: int) -> Check:
+        """A finding of level error."""
+        rule = finding["rule"]
+        title = self._told.get(rule, {}).get("title") or rule
+        check = self._check(f"{rule}.{number}", rule, FAIL, title)
+        if finding.get("waived"):
+            check.status, check.why = WAIVED, finding["waived"]
+            return check
+        check.expected = finding.get("fix") or ""
+        check.actual = finding["missing"]
+        check.details = [f"at {_place(finding)}", f"there: {finding['what']}"]
+        if finding.get("detail"):
+            check.details.append(finding["detail"])
+        return check
+
+    def rule(self, rule: Mapping[str, Any], required: bool) -> list[Check]:
+        """A rule that nothing broke; none for one that had nothing to judge and need not."""
+        title = rule["title"] or rule["id"]
+        if not rule["judged"]:
+            check = self._check(rule["id"], rule["id"], NOT_JUDGED, title)
+            check.actual = rule["why_not"] or "not judged"
+            return [check]
+        if rule["subjects"]:
+            text = f"{title}: {rule['subjects']} looked at"
+            return [self._check(rule["id"], rule["id"], PASS, text)]
+        if not required:
+            return []
+        check = self._check(rule["id"], rule["id"], FAIL, title)
+        check.expected = f"at least one subject ({self._entry['id']}.require)"
+        check.actual = "the rule matched nothing"
+        return [check]
+
+    def unused(self, waiver: Mapping[str, Any]) -> Check:
+        """A waiver that waived nothing."""
+        text = f"the waiver of {waiver['text']} is needed"
+        check = self._check(f"waiver.{waiver['rule']}", waiver["rule"], FAIL, text)
+        check.why = "a waiver that is not needed any more would hide the next finding"
+        check.expected, check.actual = "a finding that it waives", "waiver matched nothing"
+        return check
+
+
+def _place(finding: Mapping[str, Any]) -> str:
+    leads = f" -> {finding['pa']}" if finding.get("pa") else ""
+    times = f" ({finding['count']} descriptors)" if finding.get("count", 1) > 1 else ""
+    return f"{finding['first']} .. {finding['last']}{leads}{times}"
+
+
+def _note(entry: Mapping[str, Any], finding: Mapping[str, Any]) -> str:
+    """A finding of level note, in one line."""
+    waived = f" (waived: {finding['waived']})" if finding.get("waived") else ""
+    place = f"{finding['missing']}, {_place(finding)}: {finding['what']}"
+    return f"{entry['id']}: {finding['rule']}: {place}{waived}"
+
+
+def expression_check(
+    entry: Mapping[str, Any], number: int, text: str, verdict: tuple[bool, str, str, list[str]],
+    variant: str,
+) -> Check:  # fmt: skip
+    """The check of an expression under `require`."""
+    holds, expected, actual, details = verdict
+    return Check(
+        id=f"{entry['id']}.require.{number}",
+        rule=entry["id"],
+        kind=KIND,
+        group=GROUP,
+        status=PASS if holds else FAIL,
+        text=text,
+        why=str(entry.get("why", "")),
+        spec=str(entry.get("spec", "")),
+        expected="" if holds else expected,
+        actual="" if holds else actual,
+        details=[] if holds else details,
+        variant=variant,
+    )
