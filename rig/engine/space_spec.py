@@ -22,6 +22,7 @@ from .space_lint import bits_of
 
 SCHEMA = "rig-audit-spec-1"
 _MASK64 = (1 << 64) - 1
+_ROW_MAX = 4096  # ranges of one line with `every`
 _MEMORY = {"normal": "Normal WB", "device": "Device-nGnRnE"}
 
 
@@ -61,6 +62,20 @@ class Resolver:
             raise CannotJudge(f"{item['from']} .. {item['to']} is {start:#x} .. {end:#x}: no range")
         return start, end - 1
 
+    def ranges(self, item: Mapping[str, Any]) -> list[tuple[int, int]]:
+        """The same of an item that may say `every` so many bytes `until` there."""
+        first, last = self.range(item)
+        if "every" not in item:
+            return [(first, last)]
+        step, until = self.number(item["every"]), self.number(item["until"])
+        if not last - first < step <= (1 << 64) or not last < until <= 1 << 64:
+            raise CannotJudge(
+                f"{item['from']} .. {item['to']} every {step:#x} until {until:#x}: no row of ranges"
+            )
+        if (until - first) // step > _ROW_MAX:
+            raise CannotJudge(f"{item['from']} .. every {step:#x} until {until:#x}: too many ranges")
+        return [(at, at + last - first) for at in range(first, until - (last - first), step)]
+
     def holds(self, text: str) -> tuple[bool, str, str, list[str]]:
         """Whether an expression holds, with what was expected, what is, and details."""
         if self._evaluator is None:
@@ -99,7 +114,11 @@ def build(
     if entry is None:
         return spec
     guards = [*(layout.get("guards") or []), *(entry.get("guards") or [])]
-    spec["guards"] = [{**_named(item, resolver), "why": item["why"]} for item in guards]
+    spec["guards"] = [
+        {**_hex(ends), "name": item["name"], "why": item["why"]}
+        for item in guards
+        for ends in resolver.ranges(item)
+    ]
     if layout.get("offset"):
         spec["offset"] = _offset(layout["offset"], resolver)
     spec["rules"] = pack.space_rules(dict(entry))
@@ -113,7 +132,8 @@ def build(
     ]
     if "map" in entry:
         offset = int(spec["offset"]["by"], 16) if "offset" in spec else 0
-        spec["map"] = [_line(item, offset, resolver) for item in entry["map"] or []]
+        lines = expected(entry["map"] or [], layout.get("maps") or {})
+        spec["map"] = [line for item in lines for line in _lines(item, offset, resolver)]
     return spec
 
 
@@ -155,24 +175,34 @@ def rights_words(word: str) -> str:
     return "".join(right if right in word and word != "none" else "-" for right in "rwx")
 
 
-def _line(item: Mapping[str, Any], offset: int, resolver: Resolver) -> dict[str, Any]:
-    first, last = resolver.range(item)
+def expected(
+    items: Iterable[str | Mapping[str, Any]], maps: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> Iterable[Mapping[str, Any]]:
+    """The lines of a map, those of layout.maps in place of their names."""
+    for item in items:
+        if isinstance(item, str):
+            yield from maps[item]  # lint has seen it
+        else:
+            yield item
+
+
+def _lines(item: Mapping[str, Any], offset: int, resolver: Resolver) -> Iterable[dict[str, Any]]:
     where = item["pa"]
-    pa = {"same": first, "linear": (first - offset) & _MASK64}.get(where)
-    if pa is None and where != "any":
-        pa = resolver.number(where)
     memory = _MEMORY.get(item["memory"], item["memory"])
-    line: dict[str, Any] = {
-        **_hex((first, last)),
-        "pa": "any" if pa is None else f"{pa:#x}",
-        "el1": rights_words(item["el1"]),
-        "el0": rights_words(item.get("el0", "none")),
-        "memory": memory,
-        "global": bool(item.get("global", True)),
-        "name": item["is"],
-    }
-    if memory.startswith("Normal"):
-        line["shareability"] = item.get("share", "inner")
-    return line
-
-
+    row = resolver.ranges(item)
+    for first, last in row:
+        pa = {"same": first, "linear": (first - offset) & _MASK64}.get(where)
+        if pa is None and where != "any":
+            pa = resolver.number(where) + first - row[0][0]
+        line: dict[str, Any] = {
+            **_hex((first, last)),
+            "pa": "any" if pa is None else f"{pa:#x}",
+            "el1": rights_words(item["el1"]),
+            "el0": rights_words(item.get("el0", "none")),
+            "memory": memory,
+            "global": bool(item.get("global", True)),
+            "name": item["is"],
+        }
+        if memory.startswith("Normal"):
+            line["shareability"] = item.get("share", "inner")
+        yield line
