@@ -81,15 +81,14 @@ def judged(
 ) -> Judged:
     """Checks of a report. `entry` is the pack's, `rules` are its rules: id to why and spec."""
     maker = _Maker(entry, rules, {rule["id"]: rule for rule in report["rules"]}, variant)
-    checks: list[Check] = []
-    for number, finding in enumerate(report["findings"], 1):
-        if finding["level"] == "error":
-            checks.append(maker.finding(finding, number))
+    # What does not apply (EL0's rules in the EL2 regime) leaves the others' answer whole.
+    whole = report["exit_code"] != Exit.NO_JUDGEMENT and not report["not_judged"]
+    checks = [maker.finding(item) for item in report["findings"] if item["level"] == "error"]
     broken = {check.rule for check in checks if check.failed}
     require = set(entry.get("require") or [])
     for rule in report["rules"]:
         if rule["id"] not in broken:
-            checks += maker.rule(rule, rule["id"] in require)
+            checks += maker.rule(rule, rule["id"] in require, whole)
     for waiver in report["waivers_unused"]:
         checks.append(maker.unused(waiver))
     notes = [_note(entry, item) for item in report["findings"] if item["level"] != "error"]
@@ -112,6 +111,7 @@ class _Maker:
         self._rules = rules
         self._told = told
         self._variant = variant
+        self._numbers: dict[str, int] = {}
 
     def _check(self, name: str, rule: str, status: str, text: str) -> Check:
         known = self._rules.get(rule, {})
@@ -127,9 +127,10 @@ class _Maker:
             variant=self._variant,
         )
 
-    def finding(self, finding: Mapping[str, Any], number: int) -> Check:
+    def finding(self, finding: Mapping[str, Any]) -> Check:
         """A finding of level error."""
         rule = finding["rule"]
+        number = self._numbers[rule] = self._numbers.get(rule, 0) + 1
         title = self._told.get(rule, {}).get("title") or rule
         check = self._check(f"{rule}.{number}", rule, FAIL, title)
         if finding.get("waived"):
@@ -142,10 +143,10 @@ class _Maker:
             check.details.append(finding["detail"])
         return check
 
-    def rule(self, rule: Mapping[str, Any], required: bool) -> list[Check]:
+    def rule(self, rule: Mapping[str, Any], required: bool, whole: bool) -> list[Check]:
         """A rule that nothing broke; none for one that had nothing to judge and need not."""
         title = rule["title"] or rule["id"]
-        if not rule["judged"]:
+        if not rule["judged"] and (required or not whole):
             check = self._check(rule["id"], rule["id"], NOT_JUDGED, title)
             check.actual = rule["why_not"] or "not judged"
             return [check]

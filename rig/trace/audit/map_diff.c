@@ -137,7 +137,7 @@ static size_t differing_registers(const struct snapshot *old_snapshot,
 
         if (snapshot_register(old_snapshot, NAMES[i], &was) &&
             snapshot_register(new_snapshot, NAMES[i], &is) && was != is) {
-            fprintf(out, "  %-9s %#018" PRIx64 ", was %#018" PRIx64 "\n", NAMES[i], is, was);
+            fprintf(out, "  %-9s 0x%016" PRIx64 ", was 0x%016" PRIx64 "\n", NAMES[i], is, was);
             count++;
         }
     }

@@ -112,7 +112,8 @@ static bool name_regions(struct names *names, const struct audit_spec *spec, uin
         if (overlaps(&region->range, first, first + (size - 1))) {
             add_name(names, region->name);
             at_start = at_start || region->range.first <= first;
-            at_end = at_end || region->range.last >= first + (size - 1);
+            /* A section ends somewhere in its last page. */
+            at_end = at_end || (region->range.last | 0xfff) >= first + (size - 1);
         }
     }
     return at_start && at_end;

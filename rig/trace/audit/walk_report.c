@@ -183,7 +183,7 @@ void walk_report_text(const struct snapshot *snapshot, const struct audit_spec *
     bool el2 = snapshot->regs.regime == RIG_WALK_REGIME_EL2;
     char sentence[SENTENCE];
 
-    fprintf(out, "%#018" PRIx64 ": %s\n", result->va,
+    fprintf(out, "0x%016" PRIx64 ": %s\n", result->va,
             result->step_count == 0 ? "no table is read"
             : el2                   ? "from TTBR0_EL2"
             : result->upper != 0    ? "from TTBR1_EL1"
@@ -193,7 +193,7 @@ void walk_report_text(const struct snapshot *snapshot, const struct audit_spec *
         struct words words = {.text = ""};
 
         step_words(snapshot, result, i, &words);
-        fprintf(out, "  level %u  entry %4" PRIu64 " at %#012" PRIx64 ": %#018" PRIx64 "  %s\n",
+        fprintf(out, "  level %u  entry %4" PRIu64 " at 0x%010" PRIx64 ": 0x%016" PRIx64 "  %s\n",
                 step->level, entry_index(snapshot, result, i), step->descriptor_pa,
                 step->descriptor, words.text);
     }
