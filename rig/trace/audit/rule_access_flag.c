@@ -33,6 +33,9 @@ static void judge(struct audit_rule *rule)
     for (size_t i = 0; i < rule->scene->leaf_count; i++) {
         const struct audit_leaf *leaf = &rule->scene->leaves[i];
 
+        if (leaf->fits == 0) {
+            continue; /* faults in any case, and is told by reserved-bits */
+        }
         rule->subjects += leaf->count;
         if (leaf->attr.af == 0) {
             audit_report_leaf(rule, is_kernel(rule->scene, leaf) ? FLAG_KERNEL : FLAG_OTHER, leaf);
