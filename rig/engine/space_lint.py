@@ -9,7 +9,7 @@ from typing import Any
 
 from .pack import Pack
 from .schema import Path, Reader
-from .space_schema import ALL_RULES, END
+from .space_schema import ALL_RULES
 
 CheckExpression = Callable[[str, Reader, Path], None]
 PA_WORDS = ("same", "linear", "any")
@@ -31,6 +31,7 @@ def lint_spaces(pack: Pack, expression: CheckExpression | None) -> None:
     ELF, and only the names are checked."""
     for reader, layout in pack.layouts:
         _layout(reader, layout, expression)
+        _entries_of_harmless(reader, layout, [entry["id"] for entry in pack.items("address_space")])
     known = [rule["id"] for rule in pack.items("address-space-rules")]
     for entry in pack.items("address_space"):
         if entry.get("id") in pack.origin:
@@ -67,6 +68,17 @@ def _layout(reader: Reader, layout: dict[str, Any], expression: CheckExpression 
             )
 
 
+def _entries_of_harmless(reader: Reader, layout: dict[str, Any], ids: list[str]) -> None:
+    for index, item in enumerate(layout.get("harmless") or []):
+        for key in ("only", "except"):
+            for number, name in enumerate(item.get(key) or []):
+                if name not in ids:
+                    reader.complain_at(
+                        ("layout", "harmless", index, key, number),
+                        f"no entry {name!r} under address_space, expected one of {ids}",
+                    )
+
+
 def _entry(  # pylint: disable=too-many-arguments # one entry with all that it is checked against
     pack: Pack,
     entry: dict[str, Any],
@@ -75,11 +87,6 @@ def _entry(  # pylint: disable=too-many-arguments # one entry with all that it i
     path: Path,
     expression: CheckExpression | None,
 ) -> None:
-    places = [rule["id"] for rule in pack.items("checkpoints")]
-    if entry["at"] not in places and entry["at"] != END:
-        reader.complain_at(
-            (*path, "at"), f"{entry['at']!r} is no checkpoint, expected one of {places}, or {END}"
-        )
     for index, name in enumerate(entry.get("use") or []):
         if name != ALL_RULES:
             _rule(name, known, reader, (*path, "use", index))

@@ -54,7 +54,13 @@ LAYOUT = Record(
         "offset": Record({"by": TEXT, **_ENDS}, required=("by", "from", "to")),
         "harmless": ListOf(
             Record(
-                {"kind": Text(choices=("table", "block", "page")), "bits": TEXT, "why": TEXT},
+                {
+                    "kind": Text(choices=("table", "block", "page")),
+                    "bits": TEXT,
+                    "only": NAMES,  # ids of address_space; all entries unless given
+                    "except": NAMES,
+                    "why": TEXT,
+                },
                 required=("kind", "bits", "why"),
             )
         ),

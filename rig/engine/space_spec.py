@@ -124,7 +124,11 @@ def build(
     spec["rules"] = pack.space_rules(dict(entry))
     if not spec["rules"]:
         raise UsageError(f"{entry['id']}: no rule is left that judges it (`use`, `waive`)")
-    spec["harmless"] = [_harmless(item) for item in layout.get("harmless") or []]
+    spec["harmless"] = [
+        _harmless(item)
+        for item in layout.get("harmless") or []
+        if entry["id"] in item.get("only", [entry["id"]]) and entry["id"] not in item.get("except", [])
+    ]
     spec["waive"] = [
         _waiver(item, resolver)
         for item in entry.get("waive") or []
