@@ -38,6 +38,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(const struct place *place
                   place->list == NULL || key[0] == '\0' ? "" : ".", key);
     if (at > 0 && at < AUDIT_SPEC_ERROR_TEXT) {
         va_start(arguments, format);
+        // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above
         vsnprintf(place->error + at, AUDIT_SPEC_ERROR_TEXT - (size_t)at, format, arguments);
         va_end(arguments);
     }
@@ -110,6 +111,16 @@ static bool take_text(const struct place *place, const char *key, const char *ot
 
     *text = item == NULL ? otherwise : json_string_value(item);
     return *text != NULL || fail(place, key, "expected a text");
+}
+
+/* A text that says something. */
+static bool take_reason(const struct place *place, const char *expected, const char **reason)
+{
+    *reason = json_string_value(json_object_get(place->object, "why"));
+    if (*reason == NULL || (*reason)[0] == '\0') {
+        return fail(place, "why", "expected %s", expected);
+    }
+    return true;
 }
 
 static bool take_flag(const struct place *place, const char *key, bool otherwise, bool *flag)
@@ -209,12 +220,10 @@ static bool read_waiver(const struct place *place, struct audit_spec *spec)
     struct audit_waiver *waiver = &spec->waivers[place->index];
 
     if (!known_keys(place, keys) || !take_text(place, "rule", NULL, &waiver->rule) ||
-        !take_range(place, &waiver->range) || !take_text(place, "why", NULL, &waiver->why) ||
+        !take_range(place, &waiver->range) ||
+        !take_reason(place, "the reason of the waiver", &waiver->why) ||
         !take_text(place, "text", "", &waiver->text)) {
         return false;
-    }
-    if (waiver->why[0] == '\0') {
-        return fail(place, "why", "expected the reason of the waiver");
     }
     spec->waiver_count++;
     return true;
@@ -274,14 +283,11 @@ static bool read_harmless(const struct place *place, struct audit_spec *spec)
         !take_word(place, "kind", kinds, "\"table\", \"block\", \"page\" or \"invalid\"",
                    &line->kind) ||
         !take_bit(place, "high", &line->high) || !take_bit(place, "low", &line->low) ||
-        !take_text(place, "why", NULL, &line->why)) {
+        !take_reason(place, "why such a change is harmless", &line->why)) {
         return false;
     }
     if (line->low > line->high) {
         return fail(place, "low", "%u lies above high, %u", line->low, line->high);
-    }
-    if (line->why[0] == '\0') {
-        return fail(place, "why", "expected why such a change is harmless");
     }
     spec->harmless_count++;
     return true;

@@ -14,12 +14,6 @@ static const struct audit_message MESSAGES[] = {
                     "set AF, unless the fault is handled"},
 };
 
-static const char *excuse(const struct audit_scene *scene, bool *blocks)
-{
-    *blocks = false;
-    return scene->hardware_access_flag ? "hardware manages the access flag (TCR_ELx.HA)" : NULL;
-}
-
 static bool is_kernel(const struct audit_scene *scene, const struct audit_leaf *leaf)
 {
     uint64_t last = audit_leaf_last_pa(leaf);
@@ -37,7 +31,7 @@ static void judge(struct audit_rule *rule)
             continue; /* faults in any case, and is told by reserved-bits */
         }
         rule->subjects += leaf->count;
-        if (leaf->attr.af == 0) {
+        if (leaf->attr.af == 0 && !rule->scene->hardware_access_flag) {
             audit_report_leaf(rule, is_kernel(rule->scene, leaf) ? FLAG_KERNEL : FLAG_OTHER, leaf);
         }
     }
@@ -49,6 +43,5 @@ const struct audit_rule_module AUDIT_ACCESS_FLAG = {
              .section = "DDI 0487, D8.5.1 The Access flag",
              .level_max = AUDIT_ERROR},
     .messages = MESSAGES,
-    .excuse = excuse,
     .judge = judge,
 };
