@@ -14,7 +14,7 @@ from typing import Any
 from . import pack as pack_file
 from . import registers
 from .audit_check import GROUP, run_tool
-from .audit_phase import AddressSpaces, wanted
+from .audit_phase import AddressSpaces
 from .errors import Exit, UsageError
 from .image import Image
 from .map_svg import svg
@@ -124,7 +124,7 @@ def _live(args: argparse.Namespace, report: TextReport) -> int:
 
     def one(machine: Machine, result: VariantResult, run_dir: RunDir) -> None:
         room = run_dir.phase(machine.variant, GROUP)
-        places = list(wanted(pack, machine.variant))
+        places = list(AddressSpaces.places(pack, machine.variant))
         setup = Setup(
             pack, subject.image, subject.table, machine, room, args.timeout,
             every_instruction=args.every_instruction,

@@ -146,7 +146,9 @@ class _Maker:
     def rule(self, rule: Mapping[str, Any], required: bool, whole: bool) -> list[Check]:
         """A rule that nothing broke; none for one that had nothing to judge and need not."""
         title = rule["title"] or rule["id"]
-        if not rule["judged"] and (required or not whole):
+        if not rule["judged"] and whole and not required:
+            return []
+        if not rule["judged"]:
             check = self._check(rule["id"], rule["id"], NOT_JUDGED, title)
             check.actual = rule["why_not"] or "not judged"
             return [check]

@@ -23,12 +23,6 @@ from .space_schema import END
 from .space_spec import Resolver, build
 
 
-def wanted(pack: Pack, variant: str) -> dict[str, str]:
-    """The checkpoints at which stepping has to take snapshots, and the files' names."""
-    entries = pack.address_spaces(variant)
-    return {entry["at"]: file_name(entry["at"]) for entry in entries if entry["at"] != END}
-
-
 @dataclass
 class AddressSpaces:
     """One variant's address-space phase."""
@@ -39,6 +33,12 @@ class AddressSpaces:
     machine: Machine
     run_dir: Path
     timeout: float
+
+    @staticmethod
+    def places(pack: Pack, variant: str) -> dict[str, str]:
+        """The checkpoints at which stepping has to take snapshots, and the files' names."""
+        entries = pack.address_spaces(variant)
+        return {entry["at"]: file_name(entry["at"]) for entry in entries if entry["at"] != END}
 
     def run(self, result: VariantResult, snapshots: Mapping[str, Path]) -> None:
         """Judge each entry whose snapshot is there; `at: end` takes its own in a free run. What

@@ -1,7 +1,7 @@
 """A picture of an address space: both halves beside each other, a box for each range.
 
-Heights grow with the logarithm of the size, so that a page and a gigabyte are both seen. Colours tell
-the rights (they are in words in each box, too); the picture follows the reader's dark or light.
+Heights grow with the logarithm of the size, so that a page and a gigabyte are both seen. Colours
+tell the rights (in words in each box, too); the picture follows the reader's dark or light.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def _height(size: int) -> float:
 
 
 def _text(x: float, y: float, words: str, style: str = "text", anchor: str = "start") -> str:
-    return f'<text class="{style}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
+    return (
+        f'<text class="{style}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
+    )
 
 
 def _fitted(words: str, length: int) -> str:

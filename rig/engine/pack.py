@@ -14,7 +14,7 @@ from typing import Any
 from .errors import PackError, UsageError
 from .image import Alias
 from .schema import Either, Flag, ListOf, MapOf, Number, Reader, Record, Text, read_yaml
-from .space_schema import ADDRESS_SPACE, ALL_RULES, LAYOUT, SPACE_RULE, merge_layout
+from .space_schema import ADDRESS_SPACE, ALL_RULES, END, LAYOUT, SPACE_RULE, merge_layout
 
 RESET = "reset"  # the state before the first instruction; transitions may start there
 _TRIGGERS = ("after", "before", "at", "marker")
@@ -429,8 +429,14 @@ def _check_ids(pack: Pack) -> None:
                 target = rule.get(name)
                 if target is None or target in checkpoints or (starts and target == RESET):
                     continue
-                at, place = pack.origin.get(f"{rule['id']}.{name}", (reader, (*path, name)))
-                at.complain_at(place, f"{target!r} is no checkpoint, expected one of {checkpoints}")
+                at, there = pack.origin.get(f"{rule['id']}.{name}", (reader, (*path, name)))
+                at.complain_at(there, f"{target!r} is no checkpoint, expected one of {checkpoints}")
+            place = rule.get("at") if kind == "address_space" else None
+            if place is not None and place not in (*checkpoints, END):
+                reader.complain_at(
+                    (*path, "at"),
+                    f"{place!r} is no checkpoint, expected one of {checkpoints}, or {END}",
+                )
             for index, variant in enumerate(rule.get("variants") or []):
                 if variant not in variants:
                     reader.complain_at(

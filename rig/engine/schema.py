@@ -175,7 +175,6 @@ class Record(Shape):
 
     keys: Mapping[str, Shape]
     required: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[dict[str, Any]], str] | None = None  # "" or what is wrong with the whole
 
     def read(self, node: yaml.Node, path: Path, reader: Reader) -> dict[str, Any] | None:
@@ -186,9 +185,7 @@ class Record(Shape):
             reader.complain(node, path, f"is {_kind(node)}, expected keys {', '.join(self.keys)}")
             return None
         for name, value in _pairs(node, path, reader):
-            if name in self.refused:
-                reader.complain(value, (*path, name), self.refused[name])
-            elif name not in self.keys:
+            if name not in self.keys:
                 reader.complain(
                     value, (*path, name), f"unknown key, expected one of {', '.join(self.keys)}"
                 )

@@ -17,7 +17,7 @@ from . import elf as elf_file
 from . import pack as pack_file
 from . import registers, report_json, report_junit
 from .audit_check import GROUP as SPACES
-from .audit_phase import AddressSpaces, wanted
+from .audit_phase import AddressSpaces
 from .errors import CannotJudge, PackError, RigError, UsageError
 from .freerun import FreeRun, judge_log
 from .image import Image
@@ -283,7 +283,7 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
             machine.variant,
             str(walker or ""),
             {"every_instruction": args.every_instruction, "first_only": args.first},
-            wanted(inputs.pack, machine.variant) if args.command == "run" else None,
+            AddressSpaces.places(inputs.pack, machine.variant) if args.command == "run" else None,
         )
         path = run_dir.phase(machine.variant, "step")
         stepping = Stepping(job, inputs.image, machine, path, args.timeout, report.event)

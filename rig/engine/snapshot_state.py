@@ -41,7 +41,9 @@ class SnapshotState:
     def walks(self) -> TableWalks:
         """The table walker on the snapshot's tables."""
         if self._snapshot.regime != "EL1&0":
-            raise NotKnown(f"expressions walk the EL1&0 regime, this one is {self._snapshot.regime}")
+            raise NotKnown(
+                f"expressions walk the EL1&0 regime, this one is {self._snapshot.regime}"
+            )
         if self._walks is None:
             self._walks = TableWalks(self._library, self._snapshot.registers, self._word)
         return self._walks

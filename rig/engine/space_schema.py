@@ -1,4 +1,4 @@
-"""The shape of what a pack says of address spaces: `layout`, `address_space`, and the rules' ids."""
+"""The shape of what a pack says of address spaces: `layout`, `address_space`, ids of rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ IDENT, TEXT, NAMES = Text(ident=True), Text(), ListOf(Text(), one=True)
 _ENDS = {"from": TEXT, "to": TEXT}
 _AGAIN = {"every": TEXT, "until": TEXT}  # the range again, so many bytes further, up to there
 _RIGHTS = Text(choices=("none", "r", "rw", "rx", "x", "rwx"))
-
 
 
 def _half_said(item: dict[str, Any]) -> str:

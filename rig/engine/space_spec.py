@@ -73,7 +73,9 @@ class Resolver:
                 f"{item['from']} .. {item['to']} every {step:#x} until {until:#x}: no row of ranges"
             )
         if (until - first) // step > _ROW_MAX:
-            raise CannotJudge(f"{item['from']} .. every {step:#x} until {until:#x}: too many ranges")
+            raise CannotJudge(
+                f"{item['from']} .. every {step:#x} until {until:#x}: too many ranges"
+            )
         return [(at, at + last - first) for at in range(first, until - (last - first), step)]
 
     def holds(self, text: str) -> tuple[bool, str, str, list[str]]:
@@ -127,7 +129,8 @@ def build(
     spec["harmless"] = [
         _harmless(item)
         for item in layout.get("harmless") or []
-        if entry["id"] in item.get("only", [entry["id"]]) and entry["id"] not in item.get("except", [])
+        if entry["id"] in item.get("only", [entry["id"]])
+        and entry["id"] not in item.get("except", [])
     ]
     spec["waive"] = [
         _waiver(item, resolver)

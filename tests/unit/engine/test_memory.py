@@ -16,6 +16,7 @@ import support  # noqa: F401 # pylint: disable=unused-import # the search path
 sys.modules.setdefault("gdb", types.ModuleType("gdb"))  # the engine runs inside gdb otherwise
 # pylint: disable=wrong-import-position # the stand-in above comes first
 import memory  # noqa: E402
+from engine import table_walks  # noqa: E402
 from engine.evaluate import NotKnown  # noqa: E402
 from engine.walk import Attributes, Memory, Reason, Run, Status, WalkError  # noqa: E402
 
@@ -88,7 +89,7 @@ class WholeMaps(unittest.TestCase):
     def walks(self, runs: list[Run], without_wxn: list[Run] | None = None) -> memory.LiveWalks:
         """The questions' object on made-up runs."""
         FakeWalker.runs, FakeWalker.without_wxn, FakeWalker.asked = runs, without_wxn or [], 0
-        patch = mock.patch.object(memory, "Walker", FakeWalker)
+        patch = mock.patch.object(table_walks, "Walker", FakeWalker)
         patch.start()
         self.addCleanup(patch.stop)
         state: Any = FakeState()

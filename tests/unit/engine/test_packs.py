@@ -101,7 +101,10 @@ class Shape(PackTest):
             ("steady-state: last\n", ""): r"no 'steady-state'",
             ("guest: test", "guest: test\nguest: test"): r":2:1: guest: is given twice",
             ("guest: test", "guest: test\nordering: {}"): r"ordering: has no 'use'",
-            ("guest: test", "guest: test\naddress_space: []"): r"address_space: is not implemented",
+            (
+                "guest: test",
+                "guest: test\naddress_space: [{id: a, at: nowhere, why: w}]",
+            ): r"address_space\[0\].at: 'nowhere' is no checkpoint",
             ("use: [base]", "use: [nothing]"): r":2:7: use\[0\]: no pack 'nothing'",
             ("id: aligned, from", "id: other, from"): r"'other' has no 'always'",
             ("id: t,", "id: t, variants: [three],"): r"variants\[0\]: 'three', expected one of",
