@@ -85,8 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
-        "run": "run the guest freely and gate its exceptions, step it, audit its address spaces and "
-        "judge the order of what it executes; one report",
+        "run": "run the guest freely and gate its exceptions, step it, audit its address spaces "
+        "and judge the order of what it executes; one report",
         "step": "single-step the guest and judge checkpoints, transitions and invariants",
     }
     for name, text in helps.items():
