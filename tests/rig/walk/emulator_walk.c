@@ -127,7 +127,7 @@ static void report(const struct tally *tally)
         }
     }
     line(tally->unsupported, "addresses not judged: ", "unsupported by the walker");
-    line(tally->elsewhere, "addresses not judged: ", "tables that are neither in RAM nor nowhere");
+    line(tally->elsewhere, "addresses not judged: ", "tables where the host does not know what is");
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         line(tally->known[i], "known differences of QEMU: ", known_texts[i]);
     }

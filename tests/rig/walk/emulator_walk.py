@@ -147,9 +147,10 @@ def main() -> int:
         for cpu in args.cpu:
             rounds = Rounds(args.program, args.work.resolve() / args.what / cpu, cpu)
             if args.what == "seen-to-fail":
-                code = code or seen_to_fail(rounds, args.seed)
+                found = seen_to_fail(rounds, args.seed)
             else:
-                code = code or agree(rounds, cpu, seeds, sums)
+                found = agree(rounds, cpu, seeds, sums)
+            code = code or found
     except CannotJudge as error:
         print(f"emulator_walk: {error}", file=sys.stderr)
         return CANNOT_JUDGE

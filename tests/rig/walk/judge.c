@@ -184,16 +184,6 @@ static void judge_el2(struct hearing *hearing)
     }
 }
 
-/* Whether the walk stays where the host knows what QEMU finds: in RAM, or where nothing is. */
-static bool is_known_place(const struct rig_walk_result *walk)
-{
-    uint64_t pa = walk->status == RIG_WALK_READ_FAILED
-                      ? walk->steps[walk->step_count - 1].descriptor_pa
-                      : LAYOUT_RAM_BASE;
-
-    return image_has(pa, 8) || (pa >= LAYOUT_NOTHING_PA && pa < UINT64_C(0x4000000000));
-}
-
 static bool has_e0pd(const struct rig_walk_regs *regs, uint64_t va)
 {
     return regs->regime == RIG_WALK_REGIME_EL1_0 && (regs->sctlr & 1) != 0 &&
@@ -211,9 +201,9 @@ static void judge_probe(struct hearing *hearing)
     tally->status[question->walk.status]++;
     if (question->walk.status == RIG_WALK_UNSUPPORTED) {
         tally->unsupported++;
-    } else if (!is_known_place(&question->walk) ||
+    } else if (!scenario_knows(question->scenario, &question->walk) ||
                (hearing->has_other[KNOWN_ADDRESS_64K] &&
-                !is_known_place(&hearing->as_qemu[KNOWN_ADDRESS_64K].walk))) {
+                !scenario_knows(question->scenario, &hearing->as_qemu[KNOWN_ADDRESS_64K].walk))) {
         tally->elsewhere++;
     } else if (question->regs.regime == RIG_WALK_REGIME_EL2) {
         judge_el2(hearing);

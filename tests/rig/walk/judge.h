@@ -32,7 +32,7 @@ struct tally {
     uint64_t status[RIG_WALK_STATUS_COUNT];
     uint64_t known[KNOWN_COUNT];
     uint64_t unsupported; /* probes that the walker does not judge */
-    uint64_t elsewhere;   /* probes whose walk leaves the RAM for what the host cannot see */
+    uint64_t elsewhere;   /* probes whose walk reads what the host does not know */
     uint64_t mismatches;
     uint64_t shown; /* how many mismatches may be printed */
 };

@@ -16,8 +16,9 @@
 #define LAYOUT_LANDING_SIZE 0x40000
 #define LAYOUT_HEAP_PA      0x41000000 /* scenarios, probes, tables */
 
-/* Nothing answers in [0x60000000, 0x4000000000) of this machine. */
-#define LAYOUT_NOTHING_PA 0x60000000
+/* Nothing answers here in this machine. */
+#define LAYOUT_NOTHING_PA  0x60000000
+#define LAYOUT_NOTHING_END 0x4000000000
 
 /* struct layout_header */
 #define HEADER_SCENARIO_COUNT 0
@@ -40,7 +41,7 @@
 #define SCENARIO_REGIME      48
 #define SCENARIO_PROBES_PA   56
 #define SCENARIO_PROBE_COUNT 64
-#define SCENARIO_SIZE        72
+#define SCENARIO_SIZE        88
 
 /* struct layout_probe */
 #define PROBE_VA               0
@@ -85,6 +86,8 @@ struct layout_scenario {
     uint64_t regime; /* enum rig_walk_regime */
     uint64_t probes_pa;
     uint64_t probe_count;
+    uint64_t tables_pa; /* its tables are in [tables_pa, tables_end); the guest does not ask */
+    uint64_t tables_end;
 };
 
 struct layout_at_answer {

@@ -64,16 +64,34 @@ static bool in_landing(uint64_t pa)
     return pa >= LAYOUT_LANDING_PA && pa - LAYOUT_LANDING_PA < LAYOUT_LANDING_SIZE;
 }
 
+bool scenario_knows(const struct layout_scenario *scenario, const struct rig_walk_result *walk)
+{
+    for (unsigned i = 0; i < walk->step_count; i++) {
+        uint64_t pa = walk->steps[i].descriptor_pa;
+        bool own = pa >= scenario->tables_pa && pa < scenario->tables_end;
+        bool fixed = (pa >= LAYOUT_VECTORS_PA && pa < LAYOUT_HEADER_PA) || in_landing(pa);
+        bool nothing = pa >= LAYOUT_NOTHING_PA && pa < LAYOUT_NOTHING_END;
+
+        if (!own && !fixed && !nothing) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /*
  * Whether a jump to va surely comes back: to the landing area, or by a fault. With the 64 KiB
  * granule, descriptor bits 15:12 do not count, as QEMU ignores them (judge.h).
  */
-static bool may_jump(const struct rig_walk_regs *regs, unsigned granule_bits,
-                     const struct image *image, uint64_t va)
+static bool may_jump(const struct layout_scenario *scenario, const struct rig_walk_regs *regs,
+                     unsigned granule_bits, const struct image *image, uint64_t va)
 {
     uint64_t ignored = granule_bits == 16 ? UINT64_C(0xf000) : 0;
     struct rig_walk_result result = lie_walk(NULL, regs, image, va, ignored);
 
+    if (!scenario_knows(scenario, &result)) {
+        return false;
+    }
     switch (result.status) {
     case RIG_WALK_OK:
         return in_landing(result.pa);
@@ -104,6 +122,7 @@ static void make_one(struct image *image, const struct cpu *cpu, struct random *
     struct tree tree;
     struct plan plan;
     struct rig_walk_regs regs = controls_make(random, cpu, &plan);
+    uint64_t tables = image->heap;
     uint64_t vbar;
     bool jumps;
 
@@ -118,13 +137,15 @@ static void make_one(struct image *image, const struct cpu *cpu, struct random *
                                          .mair = regs.mair,
                                          .vbar = vbar,
                                          .regime = regs.regime,
-                                         .probe_count = probes};
+                                         .probe_count = probes,
+                                         .tables_pa = tables,
+                                         .tables_end = image->heap};
     scenario->probes_pa = image_take(image, probes * sizeof(struct layout_probe), 8);
     for (uint64_t i = 0; i < probes; i++) {
         struct layout_probe *probe = image_probe(image, scenario, i);
 
         probe->va = address_sample(random, image, &plan, &tree);
-        if (jumps && may_jump(&regs, plan.granule_bits, image, probe->va)) {
+        if (jumps && may_jump(scenario, &regs, plan.granule_bits, image, probe->va)) {
             probe->execute = plan.el2 ? BIT(EXECUTE_PRIVILEGED_BIT)
                                       : BIT(EXECUTE_PRIVILEGED_BIT) | BIT(EXECUTE_EL0_BIT);
         }

@@ -71,6 +71,13 @@ uint64_t address_sample(struct random *random, const struct image *image, const 
 void scenarios_make(struct image *image, const struct cpu *cpu, uint64_t seed, uint64_t count,
                     uint64_t probes);
 
+/*
+ * Whether the host knows all that a walk of the scenario reads: it stays in the scenario's own
+ * tables and the areas that nobody writes, or ends where nothing is. The rest of the RAM is written
+ * during the run: by the guest, by QEMU, and by the hardware updates of other scenarios' tables.
+ */
+bool scenario_knows(const struct layout_scenario *scenario, const struct rig_walk_result *walk);
+
 /* The walker's view of a scenario. */
 struct rig_walk_regs scenario_regs(const struct layout_scenario *scenario, const struct cpu *cpu);
 
