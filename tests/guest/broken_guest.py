@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("kernel", "arch", "bsp", "userland")
 # A stopped boot is stepped in seconds; a guest that hangs is the test's failure.
 BOUND_S = 300
+# Kinds of checks whose findings are listed apart from `red`, by their rules.
+FINDINGS = ("ordering", "address-space")
 
 
 class ListError(Exception):
@@ -39,12 +41,14 @@ def load(name: str) -> dict[str, Any]:
     entry: dict[str, Any] = entries[name]
     known = {"why", "edits", "build", "first", "red", "says", "console"}
     known |= {"variants", "exit", "timeout", "stops_before", "pack", "image", "ordering"}
+    known |= {"address_space"}
     unknown = set(entry) - known
     if unknown or not entry.get("edits") or not entry.get("why"):
         raise ListError(f"{name}: why and edits are needed; unknown keys: {sorted(unknown)}")
     judged = entry.get("build") != "red" and "exit" not in entry
-    if judged and entry.get("first") not in entry.get("red", []):
-        raise ListError(f"{name}: names no rule that must turn red first, or not in red")
+    listed = [*entry.get("red", []), *entry.get("address_space", [])]
+    if judged and entry.get("first") not in listed:
+        raise ListError(f"{name}: names no rule that must turn red first, or lists it nowhere")
     return entry
 
 
@@ -100,18 +104,18 @@ def judge_words(what: str, words: list[str], text: str) -> list[str]:
     return [f"{what} does not say '{word}'" for word in words if word not in text]
 
 
-def judge_ordering(entry: dict[str, Any], report: dict[str, Any]) -> list[str]:
-    """The ordering rules that have findings. A guest that stops early gives some of them nothing to
-    judge: such a check has the rule's own name, and is no finding."""
+def judge_findings(kind: str, entry: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """The rules of `kind` that have findings, against the list. A guest that stops early gives some
+    rules nothing to judge: such a check ends in the rule's own name, and is no finding."""
     found = {
         rule["id"]
         for rule in report["broken"]
-        if rule["kind"] == "ordering" and rule["check"] != f"ordering.{rule['id']}"
+        if rule["kind"] == kind and not rule["check"].endswith(f".{rule['id']}")
     }
-    expected = set(entry.get("ordering", []))
+    expected = set(entry.get(kind.replace("-", "_"), []))
     if found == expected:
         return []
-    return [f"ordering: {sorted(found)}, expected exactly {sorted(expected)}"]
+    return [f"{kind}: {sorted(found)}, expected exactly {sorted(expected)}"]
 
 
 def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -> list[str]:
@@ -147,10 +151,11 @@ def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -
     first = report["first_failed"]["rule"] if report["first_failed"] else None
     if first != entry.get("first"):
         complaints.append(f"the first broken rule is {first}, expected {entry.get('first')}")
-    red = {rule["id"] for rule in report["broken"] if rule["kind"] != "ordering"}
+    red = {rule["id"] for rule in report["broken"] if rule["kind"] not in FINDINGS}
     if red != expected:
         complaints.append(f"red: {sorted(red)}, expected exactly {sorted(expected)}")
-    complaints += judge_ordering(entry, report)
+    for kind in FINDINGS:
+        complaints += judge_findings(kind, entry, report)
     consoles = [path.read_text(errors="replace") for path in run_dir.rglob("serial.txt")]
     if entry.get("console") and not consoles:
         complaints.append("the run kept no console")
