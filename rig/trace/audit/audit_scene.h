@@ -20,7 +20,8 @@
 
 /* How much may be collected: leaves after merging, table descriptors on all paths. */
 enum { AUDIT_LEAVES_MAX = 1 << 21, AUDIT_TABLES_MAX = 1 << 20 };
-/* Pairs of a leaf and something else that share a frame which the rules may look at. */
+/* Pairs of a leaf and something that it overlaps (another leaf, a table, a piece of memory) which
+ * the rules may look at. */
 #define AUDIT_PAIRS_MAX (UINT64_C(1) << 25)
 
 enum { AUDIT_MAIR_INDEXES = 8, AUDIT_MEMORY_WORDS = 128, AUDIT_LEVELS = 4 };

@@ -2,15 +2,15 @@
 #include "audit_rule.h"
 
 /* Go through a leaf in pieces of one kind of memory. */
-static bool next_piece(const struct audit_scene *scene, const struct audit_leaf *leaf, uint64_t pa,
+static bool next_piece(struct audit_rule *rule, const struct audit_leaf *leaf, uint64_t pa,
                        struct audit_piece *piece)
 {
     uint64_t last = audit_leaf_last_pa(leaf);
 
-    if (leaf->fits == 0 || pa > last || pa < leaf->pa) {
+    if (leaf->fits == 0 || pa > last || pa < leaf->pa || !audit_spend_pair(rule->scene)) {
         return false;
     }
-    *piece = audit_memory_at(scene->memory, pa, last);
+    *piece = audit_memory_at(rule->scene->memory, pa, last);
     return true;
 }
 
@@ -57,7 +57,7 @@ static void judge_run(struct audit_rule *rule)
             }
             continue;
         }
-        for (uint64_t pa = leaf->pa; next_piece(scene, leaf, pa, &piece); pa = piece.last + 1) {
+        for (uint64_t pa = leaf->pa; next_piece(rule, leaf, pa, &piece); pa = piece.last + 1) {
             if (piece.kind == AUDIT_IO) {
                 rule->subjects++;
                 if (runs) {
@@ -129,8 +129,7 @@ static void judge_type(struct audit_rule *rule)
         const struct audit_leaf *leaf = &rule->scene->leaves[i];
         struct audit_piece piece;
 
-        for (uint64_t pa = leaf->pa; next_piece(rule->scene, leaf, pa, &piece);
-             pa = piece.last + 1) {
+        for (uint64_t pa = leaf->pa; next_piece(rule, leaf, pa, &piece); pa = piece.last + 1) {
             judge_type_piece(rule, leaf, &piece);
         }
     }
@@ -176,8 +175,7 @@ static void judge_outside(struct audit_rule *rule)
         } else if ((leaf->rights & AUDIT_ANY_EXEC) != 0) {
             message = OUTSIDE_EXECUTABLE;
         }
-        for (uint64_t pa = leaf->pa; next_piece(rule->scene, leaf, pa, &piece);
-             pa = piece.last + 1) {
+        for (uint64_t pa = leaf->pa; next_piece(rule, leaf, pa, &piece); pa = piece.last + 1) {
             if (piece.kind == AUDIT_NOTHING) {
                 report_piece(rule, message, leaf, &piece);
             }

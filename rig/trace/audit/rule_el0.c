@@ -36,7 +36,7 @@ static void report_kernel(struct audit_rule *rule, unsigned message, const struc
 {
     uint64_t last = audit_leaf_last_pa(leaf);
 
-    for (uint64_t pa = leaf->pa; leaf->fits != 0 && pa <= last;) {
+    for (uint64_t pa = leaf->pa; leaf->fits != 0 && pa <= last && audit_spend_pair(rule->scene);) {
         struct audit_piece piece = audit_memory_at(&rule->scene->kernel, pa, last);
 
         if (piece.kind != AUDIT_NOTHING) {
@@ -195,7 +195,7 @@ static void report_pxn(struct audit_rule *rule, const struct audit_segment *segm
 static void report_readable(struct audit_rule *rule, const struct audit_segment *segment,
                             size_t runs, size_t uses)
 {
-    for (uint64_t pa = segment->first; pa <= segment->last;) {
+    for (uint64_t pa = segment->first; pa <= segment->last && audit_spend_pair(rule->scene);) {
         struct audit_piece piece = audit_memory_at(&rule->scene->kernel, pa, segment->last);
 
         if (piece.kind == AUDIT_NOTHING) {

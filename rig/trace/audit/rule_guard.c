@@ -77,7 +77,8 @@ static void judge_offset_leaf(struct audit_rule *rule, const struct audit_leaf *
         leaf->last_va < spec->offset_range.last ? leaf->last_va : spec->offset_range.last;
     uint64_t last_pa = leaf->pa + (last - leaf->first_va);
 
-    for (uint64_t pa = leaf->pa + (first - leaf->first_va); leaf->fits != 0 && pa <= last_pa;) {
+    for (uint64_t pa = leaf->pa + (first - leaf->first_va);
+         leaf->fits != 0 && pa <= last_pa && audit_spend_pair(rule->scene);) {
         struct audit_piece piece = audit_memory_at(rule->scene->memory, pa, last_pa);
         uint64_t va = leaf->first_va + (piece.first - leaf->pa);
 

@@ -83,7 +83,8 @@ static void judge_any_ram(struct audit_rule *rule, const struct audit_map_line *
     uint64_t line_number = (uint64_t)(line - rule->scene->spec->map);
     uint64_t last_pa = leaf->pa + (last - leaf->first_va);
 
-    for (uint64_t pa = leaf->pa + (first - leaf->first_va); pa <= last_pa;) {
+    for (uint64_t pa = leaf->pa + (first - leaf->first_va);
+         pa <= last_pa && audit_spend_pair(rule->scene);) {
         struct audit_piece piece = audit_memory_at(rule->scene->memory, pa, last_pa);
         unsigned all = bits;
         uint64_t va = leaf->first_va + (piece.first - leaf->pa);

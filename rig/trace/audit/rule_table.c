@@ -43,6 +43,10 @@ static const struct audit_message PLACE_MESSAGES[] = {
                            "give TCR_ELx.SHn the shareability of the mapping"},
 };
 
+_Static_assert(TCR_EL1_IRGN0_MASK == TCR_EL2_IRGN0_MASK &&
+                   TCR_EL1_ORGN0_MASK == TCR_EL2_ORGN0_MASK && TCR_EL1_SH0_MASK == TCR_EL2_SH0_MASK,
+               "TCR_EL2 has what TCR_EL1 has of its lower half at the same place");
+
 /* What the walks of a half use: TCR_ELx.{IRGN,ORGN,SH}n. */
 static struct audit_class walk_class(const struct audit_scene *scene, bool upper)
 {
@@ -52,7 +56,6 @@ static struct audit_class walk_class(const struct audit_scene *scene, bool upper
     struct audit_class class = {.memory = RIG_WALK_NORMAL};
     bool cached = (scene->regs.sctlr & SCTLR_EL1_C_BIT) != 0;
 
-    /* TCR_EL2 has the same fields where TCR_EL1 has those of its lower half. */
     class.inner = policies[upper ? FIELD(tcr, TCR_EL1_IRGN1) : FIELD(tcr, TCR_EL1_IRGN0)];
     class.outer = policies[upper ? FIELD(tcr, TCR_EL1_ORGN1) : FIELD(tcr, TCR_EL1_ORGN0)];
     class.shareability = (uint8_t)(upper ? FIELD(tcr, TCR_EL1_SH1) : FIELD(tcr, TCR_EL1_SH0));
