@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -46,7 +47,7 @@ struct snapshot {
     json_t *header; /* the first line, whole */
     struct rig_walk_regs regs;
     bool walkable; /* false: the stop's regime has no stage 1 that the walker knows (EL3, VHE) */
-    const char *not_walkable; /* why, when not walkable */
+    const char *not_walkable;       /* why, when not walkable */
     struct snapshot_memory *memory; /* ascending, without overlaps; may be empty: not known */
     size_t memory_count;
     struct snapshot_frames *frames; /* ascending, without overlaps */
@@ -64,6 +65,9 @@ struct snapshot {
  */
 int snapshot_read(struct snapshot *snapshot, const char *path,
                   char error[static SNAPSHOT_ERROR_TEXT]);
+/* The same from an open file that can be read from its start again; `name` is for the words. */
+int snapshot_read_file(struct snapshot *snapshot, FILE *file, const char *name,
+                       char error[static SNAPSHOT_ERROR_TEXT]);
 void snapshot_free(struct snapshot *snapshot);
 
 /*
