@@ -15,7 +15,7 @@ from . import pack as pack_file
 from . import registers
 from .audit_check import GROUP, run_tool
 from .audit_phase import AddressSpaces
-from .errors import Exit, UsageError
+from .errors import CannotJudge, Exit, UsageError
 from .image import Image
 from .map_svg import svg
 from .order import add_file_options, load_image, named_files
@@ -171,8 +171,11 @@ def _offline(args: argparse.Namespace, report: TextReport) -> int:
         room = run_dir.path / f"audit-{len(run.variants)}"
         room.mkdir(exist_ok=True)
         judge = _phase(subject, machine, room, args.timeout)
-        for entry in _entries(args, subject, path, snapshot):
-            judge.judge(entry, path, phase, result)
+        try:
+            for entry in _entries(args, subject, path, snapshot):
+                judge.judge(entry, path, phase, result)
+        except CannotJudge as error:
+            phase.code, phase.reason, phase.error = Exit.NO_JUDGEMENT, "failed", str(error)
         report.phase(result, phase)
 
     return run_variants(args, report, run, machines, one)
