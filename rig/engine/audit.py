@@ -13,7 +13,7 @@ from typing import Any
 
 from . import pack as pack_file
 from . import registers
-from .audit_check import GROUP, run_tool
+from .audit_check import GROUP
 from .audit_phase import AddressSpaces
 from .errors import CannotJudge, Exit, UsageError
 from .image import Image
@@ -25,6 +25,7 @@ from .qemu import Machine, machine_for, with_files
 from .registers import Table
 from .report_text import TextReport
 from .results import Phase, RunResult, VariantResult
+from .rig_trace import call
 from .session import RunDir, check_cpu, group_wanted, hashes, prepare_outputs
 from .session import run_result, run_variants
 from .snapshot import Setup, take
@@ -272,7 +273,7 @@ def map_command(args: argparse.Namespace, report: TextReport) -> int:
         for option in ("half", "el", "filter"):
             if getattr(args, option):
                 words += [f"--{option}", getattr(args, option)]
-        code, text = run_tool(words, None, room / "map.out", (Exit.HELD, Exit.BROKEN))
+        code, text = call(words, None, room / "map.out", (Exit.HELD, Exit.BROKEN))
         if not args.quiet:
             report.line(text.rstrip("\n"))
         if args.svg:
@@ -288,7 +289,7 @@ def walk_command(args: argparse.Namespace, report: TextReport) -> int:
         addresses = [_address(text, resolver) for text in args.addresses]
         words = ["walk", args.snapshot, *addresses, "--spec", str(room / "spec.json")]
         words += ["--json", str(Path(args.json).resolve())] if args.json else []
-        code, text = run_tool(words, None, room / "walk.out", (Exit.HELD,))
+        code, text = call(words, None, room / "walk.out", (Exit.HELD,))
         report.line(text.rstrip("\n"))
     return code
 

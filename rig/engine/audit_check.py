@@ -3,74 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .checks import FAIL, NOT_JUDGED, PASS, WAIVED, Check
-from .errors import CannotJudge, Exit, UsageError
-from .paths import need_compiled
-from .process import tail
+from .errors import Exit
+from .rig_trace import Judged, report_of
 
 SCHEMA = "rig-audit-1"
 KIND = GROUP = "address-space"
-_TOOL_S = 600.0
-
-
-def run_tool(
-    words: Sequence[str], elf: Path | None, said: Path, allowed: Sequence[int]
-) -> tuple[int, str]:
-    """rig-trace with these words; its exit status and what it said. What it refuses of the user's
-    is a UsageError, any other way out than `allowed` a CannotJudge."""
-    command = [str(need_compiled("rig-trace", elf)), *words]
-    with said.open("wb") as file:
-        try:
-            done = subprocess.run(
-                command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, timeout=_TOOL_S,
-                check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise CannotJudge(f"rig-trace {words[0]} failed: {error}") from None
-    text = said.read_text("utf-8", errors="replace")
-    if done.returncode == Exit.USAGE:
-        raise UsageError(tail(said) or f"rig-trace {words[0]} refused its options")
-    if done.returncode not in allowed:
-        raise CannotJudge(
-            tail(said) or f"rig-trace {words[0]} failed (exit status {done.returncode})"
-        )
-    return done.returncode, text
 
 
 def audit(
     snapshot: Path, spec: Mapping[str, Any], room: Path, elf: Path | None = None
 ) -> dict[str, Any]:
     """The report of `rig-trace audit`, whatever it found; its files are in `room`."""
-    spec_path, out = room / "spec.json", room / "audit.json"
+    spec_path = room / "spec.json"
     spec_path.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
-    out.unlink(missing_ok=True)
-    words = ["audit", str(snapshot), "--spec", str(spec_path), "--json", str(out), "--quiet"]
-    allowed = (Exit.HELD, Exit.BROKEN, Exit.NO_JUDGEMENT)
-    _status, said = run_tool(words, elf, room / "audit.out", allowed)
-    if not out.is_file():
-        raise CannotJudge(" ".join(said.split()) or "rig-trace audit wrote no report")
-    try:
-        report: dict[str, Any] = json.loads(out.read_text("utf-8"))
-    except ValueError as error:
-        raise CannotJudge(f"{out}: damaged report of rig-trace audit: {error}") from None
-    if report.get("schema") != SCHEMA:
-        raise CannotJudge(f"{out}: no report of rig-trace audit ({SCHEMA})")
-    return report
-
-
-@dataclass
-class Judged:
-    """A report as checks, what is told besides, and why it is no judgement ("" when it is one)."""
-
-    checks: list[Check]
-    notes: list[str]
-    error: str
+    words = ["audit", str(snapshot), "--spec", str(spec_path)]
+    return report_of(words, elf, room / "audit.json", room / "audit.out", SCHEMA)
 
 
 def judged(

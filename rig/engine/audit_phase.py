@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .audit_check import GROUP, Judged, audit, expression_check, judged
+from .audit_check import GROUP, audit, expression_check, judged
 from .checks import Check
 from .errors import CannotJudge, Exit, TimeBound
 from .image import Image
@@ -17,6 +17,7 @@ from .paths import compiled
 from .qemu import Machine
 from .registers import Table
 from .results import Phase, VariantResult
+from .rig_trace import Judged
 from .snapshot import Place, Setup, file_name, take_running
 from .snapshot_file import SUFFIX, read
 from .space_schema import END

@@ -3,23 +3,19 @@ checks."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .checks import FAIL, NOT_JUDGED, PASS, WAIVED, Check, Where
-from .errors import CannotJudge, Exit, UsageError
+from .errors import Exit
 from .image import Image
-from .paths import need_compiled
-from .process import tail
+from .rig_trace import Judged, report_of
 
 SCHEMA = "rig-order-1"
 REPORT = "order.json"
 GROUP = "ordering"
-_TOOL_S = 600.0
 # ETS, BBM: with them rig-trace would add features that a pack denies.
 _DECIDED = {"ID_AA64MMFR1_EL1": 15 << 36, "ID_AA64MMFR2_EL1": 15 << 52}
 # Flags of a trace that make it no evidence, with what a person can do.
@@ -63,46 +59,13 @@ def order(
     the trace)."""
     elf = None if image is None else Path(image.elf.path)
     out = report or trace.parent / REPORT
-    out.unlink(missing_ok=True)
-    words = [str(need_compiled("rig-trace", elf)), "order", str(trace), "--json", str(out)]
+    words = ["order", str(trace)]
     if image is not None:
         words += ["--elf", image.elf.path]
         for alias in image.aliases:
             words += ["--alias", f"{alias.start:#x}:{alias.size:#x}:{alias.by:#x}"]
-    words += [*settings.words(), "--quiet"]
-    said = out.with_suffix(".out")
-    with said.open("wb") as file:
-        try:
-            done = subprocess.run(
-                words, stdout=file, stderr=file, stdin=subprocess.DEVNULL, timeout=_TOOL_S,
-                check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise CannotJudge(f"rig-trace order failed: {error}") from None
-    return _read(out, done.returncode, tail(said))
-
-
-def _read(out: Path, status: int, said: str) -> dict[str, Any]:
-    if status == Exit.USAGE:
-        raise UsageError(said or "rig-trace order refused its options")
-    if status not in (Exit.HELD, Exit.BROKEN, Exit.NO_JUDGEMENT) or not out.is_file():
-        raise CannotJudge(f"rig-trace order failed (exit status {status}): {said}")
-    try:
-        report: dict[str, Any] = json.loads(out.read_text("utf-8"))
-    except ValueError as error:
-        raise CannotJudge(f"{out}: damaged report of rig-trace order: {error}") from None
-    if report.get("schema") != SCHEMA:
-        raise CannotJudge(f"{out}: no report of rig-trace order ({SCHEMA})")
-    return report
-
-
-@dataclass
-class Judged:
-    """A report as checks, what is told besides, and why it is no judgement ("" when it is one)."""
-
-    checks: list[Check]
-    notes: list[str]
-    error: str
+    words += settings.words()
+    return report_of(words, elf, out, out.with_suffix(".out"), SCHEMA)
 
 
 def judged(

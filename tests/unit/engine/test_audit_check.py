@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # pylint: disable=wrong-import-position # the path above comes first
 import support  # noqa: F401 # pylint: disable=unused-import # the search path
-from engine import audit_check
+from engine import rig_trace
 from engine.audit_check import audit, expression_check, judged
 from engine.checks import FAIL, NOT_JUDGED, PASS, WAIVED
 from engine.errors import CannotJudge, UsageError
@@ -122,7 +122,7 @@ class Tool(unittest.TestCase):
         tool = self.room / "rig-trace"
         tool.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         tool.chmod(0o755)
-        with mock.patch.object(audit_check, "need_compiled", return_value=tool):
+        with mock.patch.object(rig_trace, "need_compiled", return_value=tool):
             return audit(self.room / "x.snapshot", {"schema": "s"}, self.room)
 
     def test_report_is_read(self) -> None:
@@ -144,7 +144,7 @@ echo '{"schema": "rig-audit-1", "exit_code": 1}' > "$2"; exit 1"""
             self.call(write % "{")
         with self.assertRaisesRegex(CannotJudge, "no report of rig-trace audit"):
             self.call(write % "{}")
-        with self.assertRaisesRegex(CannotJudge, "wrote no report"):
+        with self.assertRaisesRegex(CannotJudge, "no report"):
             self.call("exit 0")
 
 

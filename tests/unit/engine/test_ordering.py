@@ -529,7 +529,7 @@ class Tool(Folder):
             "if text: open(sys.argv[sys.argv.index('--json') + 1], 'w').write(text)\n"
             f"sys.stderr.write({said!r})\nsys.exit({status})\n"
         )
-        return mock.patch("engine.order_check.need_compiled", return_value=tool)
+        return mock.patch("engine.rig_trace.need_compiled", return_value=tool)
 
     def test_ends(self) -> None:
         """Its report counts for 0, 1 and 3; 2 is wrong usage, anything else no judgement."""
@@ -538,7 +538,7 @@ class Tool(Folder):
             with self.fake(a_report([], exit_code=status), status):
                 self.assertEqual(order_check.order(trace, make_image())["exit_code"], status)
         words = (self.path / "words").read_text(encoding="utf-8")
-        self.assertIn(f"order {trace} --json", words)
+            self.assertIn(f"order {trace} ", words)
         self.assertIn("--elf guest.elf --alias 0x40000000:0x8000000:0xffffffff00000000", words)
         cases: list[tuple[dict[str, Any] | str, int, type[Exception], str]] = [
             ("", 2, UsageError, "said so"),
