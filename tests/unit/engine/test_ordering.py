@@ -538,7 +538,7 @@ class Tool(Folder):
             with self.fake(a_report([], exit_code=status), status):
                 self.assertEqual(order_check.order(trace, make_image())["exit_code"], status)
         words = (self.path / "words").read_text(encoding="utf-8")
-            self.assertIn(f"order {trace} ", words)
+        self.assertIn(f"order {trace} ", words)
         self.assertIn("--elf guest.elf --alias 0x40000000:0x8000000:0xffffffff00000000", words)
         cases: list[tuple[dict[str, Any] | str, int, type[Exception], str]] = [
             ("", 2, UsageError, "said so"),
