@@ -118,6 +118,20 @@ def judge_findings(kind: str, entry: dict[str, Any], report: dict[str, Any]) -> 
     return [f"{kind}: {sorted(found)}, expected exactly {sorted(expected)}"]
 
 
+def judge_report(entry: dict[str, Any], expected: set[str], report: dict[str, Any]) -> list[str]:
+    """What of the rig's report differs from the list."""
+    complaints = []
+    first = report["first_failed"]["rule"] if report["first_failed"] else None
+    if first != entry.get("first"):
+        complaints.append(f"the first broken rule is {first}, expected {entry.get('first')}")
+    red = {rule["id"] for rule in report["broken"] if rule["kind"] not in FINDINGS}
+    if red != expected:
+        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(expected)}")
+    for kind in FINDINGS:
+        complaints += judge_findings(kind, entry, report)
+    return complaints
+
+
 def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -> list[str]:
     """Run the rig on the broken guest; what differs from the list."""
     elf = build_dir / entry.get("image", "tyrne.elf")
@@ -147,15 +161,7 @@ def judge_run(entry: dict[str, Any], build_dir: Path, work: Path, tools: Path) -
         complaints.append(f"the rig's exit code is {done.returncode}, not {code}")
     if not report_path.exists():
         return [*complaints, "the rig wrote no report"]
-    report = json.loads(report_path.read_text(encoding="utf-8"))
-    first = report["first_failed"]["rule"] if report["first_failed"] else None
-    if first != entry.get("first"):
-        complaints.append(f"the first broken rule is {first}, expected {entry.get('first')}")
-    red = {rule["id"] for rule in report["broken"] if rule["kind"] not in FINDINGS}
-    if red != expected:
-        complaints.append(f"red: {sorted(red)}, expected exactly {sorted(expected)}")
-    for kind in FINDINGS:
-        complaints += judge_findings(kind, entry, report)
+    complaints += judge_report(entry, expected, json.loads(report_path.read_text(encoding="utf-8")))
     consoles = [path.read_text(errors="replace") for path in run_dir.rglob("serial.txt")]
     if entry.get("console") and not consoles:
         complaints.append("the run kept no console")
