@@ -57,8 +57,8 @@ def report_of(
     name = f"rig-trace {words[0]}"
     status, text = call([*words, "--json", str(out), "--quiet"], elf, said, VERDICTS)
     if not out.is_file():
-        words_said = " ".join(text.split())
-        raise CannotJudge(words_said or f"{name} failed (exit status {status}): no report")
+        words_said = " ".join(text.split()) or "no report"
+        raise CannotJudge(f"{name} failed (exit status {status}): {words_said}")
     try:
         report: dict[str, Any] = json.loads(out.read_text("utf-8"))
     except ValueError as error:
