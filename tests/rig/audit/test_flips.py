@@ -100,7 +100,7 @@ class EachSnapshot(FlipsTest):
 
 
 class Strictness(FlipsTest):
-    """The count itself: what is not reported or listed is red, and so is a list that is too long."""
+    """The count itself: what is not reported or listed is red, and so is a list too long."""
 
     def test_what_is_not_listed_goes_unseen(self) -> None:
         """Without the list, each of its changes is an error."""
