@@ -8,11 +8,13 @@ from typing import Any
 
 from .elf import Elf
 from .expr import Checker, ExprError, Expression, parse
+from .image import Image
 from .order_lint import lint_ordering
 from .pack import Pack
 from .registers import Table
 from .schema import Path, Reader
 from .space_lint import lint_spaces
+from .space_ranges import lint_ranges
 
 PSTATE_FIELDS = ("EL", "DAIF", "SPSEL")
 GENERIC = re.compile(r"S[0-3]_[0-7]_C\d{1,2}_C\d{1,2}_[0-7]")
@@ -67,6 +69,11 @@ class Lint:
             self._alias(alias.start, alias.size, alias.by)
         lint_ordering(self._pack, self._elf)
         lint_spaces(self._pack, self._expression)
+        if not self._findings():
+            lint_ranges(self._pack, Image(self._elf, self._pack.aliases()), self._table)
+        return self._findings()
+
+    def _findings(self) -> list[str]:
         return [finding for reader in self._pack.readers for finding in reader.findings]
 
     def _check_defines(self) -> None:

@@ -25,6 +25,7 @@ from .session import (
     run_result,
     run_variants,
 )
+from .space_lint import lint_spaces
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,7 @@ def load_image(pack: Pack, given: str | None) -> Image | None:
         lint_pack(pack, elf)
         return Image(elf, pack.aliases())
     lint_ordering(pack, None)
+    lint_spaces(pack, None)
     findings = [finding for reader in pack.readers for finding in reader.findings]
     if findings:
         raise PackError(findings)

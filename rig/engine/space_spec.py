@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import CannotJudge, UsageError
-from .evaluate import Evaluator, NotKnown, Value
+from .evaluate import Evaluator, NotKnown, Value, show
 from .expr import ExprError, parse
 from .image import Image
 from .pack import Pack
@@ -24,6 +24,10 @@ SCHEMA = "rig-audit-spec-1"
 _MASK64 = (1 << 64) - 1
 _ROW_MAX = 4096  # ranges of one line with `every`
 _MEMORY = {"normal": "Normal WB", "device": "Device-nGnRnE"}
+
+
+class NotYetKnown(CannotJudge):
+    """An expression that has no value: it asks for what the snapshot does not hold."""
 
 
 class Resolver:
@@ -46,20 +50,23 @@ class Resolver:
                 return self._evaluator.value(parse(text).tree, self._state)
             return int(text, 0)
         except (NotKnown, ExprError, ValueError) as error:
-            raise CannotJudge(f"`{text}` has no value at this snapshot: {error}") from None
+            raise NotYetKnown(f"`{text}` has no value at this snapshot: {error}") from None
 
     def number(self, text: str) -> int:
         """An expression that is an address."""
         value = self.value(text)
         if not isinstance(value, int):
-            raise CannotJudge(f"`{text}` is {value}, expected an address")
+            raise UsageError(f"`{text}` is {show(value)}, expected an address")
         return value
 
     def range(self, item: Mapping[str, Any]) -> tuple[int, int]:
         """(first, last) of `from` and `to`, which is exclusive."""
         start, end = self.number(item["from"]), self.number(item["to"])
         if not 0 <= start < end <= 1 << 64:
-            raise CannotJudge(f"{item['from']} .. {item['to']} is {start:#x} .. {end:#x}: no range")
+            raise UsageError(
+                f"{item['from']} .. {item['to']} is {start:#x} .. {end:#x}: no range, expected "
+                "`to` behind `from`"
+            )
         return start, end - 1
 
     def ranges(self, item: Mapping[str, Any]) -> list[tuple[int, int]]:
@@ -69,12 +76,14 @@ class Resolver:
             return [(first, last)]
         step, until = self.number(item["every"]), self.number(item["until"])
         if not last - first < step <= (1 << 64) or not last < until <= 1 << 64:
-            raise CannotJudge(
-                f"{item['from']} .. {item['to']} every {step:#x} until {until:#x}: no row of ranges"
+            raise UsageError(
+                f"{item['from']} .. {item['to']} every {step:#x} until {until:#x}: no row of "
+                "ranges, expected `every` as large as one and `until` behind the first"
             )
         if (until - first) // step > _ROW_MAX:
-            raise CannotJudge(
-                f"{item['from']} .. every {step:#x} until {until:#x}: too many ranges"
+            raise UsageError(
+                f"{item['from']} .. every {step:#x} until {until:#x}: too many ranges, expected "
+                f"at most {_ROW_MAX}"
             )
         return [(at, at + last - first) for at in range(first, until - (last - first), step)]
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 # pylint: disable=wrong-import-position # the path above comes first
 from support import OFFSET, TABLE, TEXT, make_elf, make_image
 from engine import pack as pack_file
-from engine.errors import CannotJudge, PackError
+from engine.errors import CannotJudge, PackError, UsageError
 from engine.explain import explain
 from engine.lint import lint
 from engine.pack import Pack
@@ -188,11 +188,40 @@ class Wrong(SpecTest):
         """An empty or reversed range has no meaning at any snapshot."""
         resolver = self.resolver(self.load())
         for ends in ({"from": "2", "to": "2"}, {"from": "3", "to": "2"}):
-            with self.assertRaisesRegex(CannotJudge, "no range"):
+            with self.assertRaisesRegex(UsageError, "no range, expected `to` behind `from`"):
                 resolver.range(ends)
         row = {"from": "0", "to": "0x1000", "every": "0x800", "until": "0x4000"}
-        with self.assertRaisesRegex(CannotJudge, "no row of ranges"):
+        with self.assertRaisesRegex(UsageError, "no row of ranges"):
             resolver.ranges(row)
+
+    def test_ranges_that_the_elf_decides(self) -> None:
+        """File, line and key of a range, a row or a map that cannot be right at any snapshot."""
+        cases = {
+            ("to: 0x9000000 + 0x1000}]", 'to: "0x9000000"}]'): r"devices\[0\].to: .*no range",
+            ("every: slot", "every: slot // 0x10"): r"guards\[0\].to: .*no row of ranges",
+            ("every: slot", "every: low"): r"guards\[0\].to: `low` is \[0x0, .*expected an address",
+            ("to: start + 0x2000,", "to: start,"): r"layout.maps.text\[0\].to: .*no range",
+            ("to: offset + 0x48000000}", "to: offset}"): r"layout.offset.to: .*no range",
+            ('"0x800000", to: "0x801000"', '"0x800000", to: "0x9001000"'): (
+                r"address_space\[0\].map\[2\]: program .* and uart .* overlap"
+            ),
+            ('- {from: "0x800000"', '- text\n      - {from: "0x800000"'): (
+                r"address_space\[0\].map\[1\]: code .* and code .* overlap"
+            ),
+            ("from: table, to: table + 0x1000, why: known", "from: table, to: table, why: known"): (
+                r"waive\[0\].to: .*no range"
+            ),
+        }
+        for (old, new), words in cases.items():
+            with self.subTest(new):
+                self.assertRegex(self.findings(old, new), r"test.yaml:\d+:\d+: .*" + words)
+
+    def test_ranges_that_a_snapshot_decides(self) -> None:
+        """What a register decides is no finding of lint; at the snapshot it is looked at."""
+        self.assertEqual(self.findings('to: "0x801000"', "to: TCR_EL1"), "")
+        resolver = self.resolver(self.load())
+        with self.assertRaisesRegex(UsageError, "no range"):
+            resolver.range({"from": "TCR_EL1 + 1", "to": "TCR_EL1"})
 
     def test_other_regimes(self) -> None:
         """Expressions walk EL1&0 only, and say so."""
