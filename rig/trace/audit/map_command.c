@@ -184,8 +184,8 @@ static enum exit_code open_map(struct mapped *mapped, const char *path,
     if (status != RIG_WALK_OK) {
         fprintf(stderr,
                 "rig-trace: %s: the tables lead to more than %" PRIu64
-                " descriptors: a loop, or no map of a kernel\n",
-                path, SPACE_MAP_READS);
+                " descriptors or %zu ranges: a loop, or no map of a kernel\n",
+                path, SPACE_MAP_READS, SPACE_MAP_ENTRIES);
         return EXIT_NOT_JUDGED;
     }
     if (mapped->reader.missing != 0) {
@@ -218,10 +218,26 @@ static bool use_colour(void)
     return isatty(STDOUT_FILENO) != 0 && (off == NULL || off[0] == '\0');
 }
 
+/* A level that the snapshot's regime has not has no rights: asking for them is a mistake. */
+static enum exit_code fit_level(const struct options *options, const struct snapshot *snapshot)
+{
+    bool el2 = snapshot->regs.regime == RIG_WALK_REGIME_EL2;
+    int level = options->filter.el;
+
+    if (level < 0 || (level == 2) == el2) {
+        return EXIT_HELD;
+    }
+    fprintf(stderr, "rig-trace map: --el %d: %s is of the %s regime\n", level,
+            options->snapshots[0], el2 ? "EL2" : "EL1&0");
+    return EXIT_USAGE;
+}
+
 static enum exit_code show(const struct options *options, const struct audit_spec *spec)
 {
     struct mapped mapped;
     enum exit_code code = open_map(&mapped, options->snapshots[0], spec);
+
+    code = code == EXIT_HELD ? fit_level(options, &mapped.snapshot) : code;
 
     if (code == EXIT_HELD) {
         if (!options->quiet) {
@@ -240,29 +256,33 @@ static enum exit_code compare(const struct options *options, const struct mapped
                               const struct mapped *new_side)
 {
     FILE *out = options->quiet ? fopen("/dev/null", "we") : stdout;
+    json_t *object = json_object();
+    json_t *registers = json_array();
     json_t *lines = json_array();
     enum exit_code code = EXIT_HELD;
     size_t count;
 
+    json_put_text(object, "schema", "rig-map-diff-1");
+    json_put(object, "old", json_incref(json_object_get(old_side->snapshot.header, "made")));
+    json_put(object, "new", json_incref(json_object_get(new_side->snapshot.header, "made")));
+    json_put(object, "registers", registers);
+    json_put(object, "lines", lines);
     if (out == NULL) {
-        json_decref(lines);
+        json_decref(object);
         return complain(EXIT_NOT_JUDGED, "/dev/null cannot be opened");
     }
     count = map_difference(&old_side->map, &old_side->snapshot, &new_side->map, &new_side->snapshot,
-                           out, lines);
+                           out, registers, lines);
     if (count == 0) {
         fputs("no difference\n", out);
     }
     code = count == 0 ? EXIT_HELD : EXIT_BROKEN;
+    json_put_count(object, "differences", count);
     if (options->json != NULL) {
-        json_t *object = json_object();
-
-        json_put_text(object, "schema", "rig-map-diff-1");
-        json_put_count(object, "differences", count);
-        json_put(object, "lines", json_incref(lines));
         code = put_json(object, options->json, code);
+    } else {
+        json_decref(object);
     }
-    json_decref(lines);
     if (options->quiet) {
         fclose(out);
     }

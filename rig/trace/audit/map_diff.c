@@ -1,11 +1,12 @@
 /* What two maps differ in: a sweep over both, piece by piece. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "json_fields.h"
 #include "map_report.h"
 
-enum { WORDS_TEXT = 128 };
+enum { WORDS_TEXT = 128, CHANGE_TEXT = 160 };
 
 /* A map as the sweep sees it: the entry that holds an address, or the gap up to the next. */
 struct side {
@@ -42,103 +43,205 @@ struct piece {
     uint64_t last;
 };
 
-static bool same(const struct space_entry *a, const struct space_entry *b, uint64_t va)
-{
-    char left[WORDS_TEXT];
-    char right[WORDS_TEXT];
+/* --- what is different ----------------------------------------------------------------------- */
 
-    if (a == NULL || b == NULL) {
-        return a == b;
-    }
-    if (a->run.has_pa != b->run.has_pa ||
-        (a->run.has_pa != 0 &&
-         a->run.pa + (va - a->run.first_va) != b->run.pa + (va - b->run.first_va))) {
-        return false;
-    }
-    map_entry_words(a, left, sizeof(left));
-    map_entry_words(b, right, sizeof(right));
-    return strcmp(left, right) == 0;
+/* Whether two runs have other leaves. A run is as long as its neighbours allow, and so is the range
+ * of its leaves' sizes: it says something about both only where both are the same range. */
+static bool other_leaves(const struct rig_walk_run *was, const struct rig_walk_run *is)
+{
+    return was->first_va == is->first_va && was->last_va == is->last_va &&
+           (was->smallest_leaf != is->smallest_leaf || was->largest_leaf != is->largest_leaf);
 }
 
-static void put_line(FILE *out, json_t *lines, char sign, const struct space_entry *entry,
-                     uint64_t first, uint64_t last)
+/* What a leaf says, without what registers add (they are compared by themselves) and without the
+ * index under which MAIR_ELx has the memory type. */
+static struct rig_walk_attributes of_leaf(const struct rig_walk_run *run)
 {
-    uint64_t pa = entry->run.pa + (first - entry->run.first_va);
+    struct rig_walk_attributes attr = run->attr;
+
+    attr.attr_index = 0;
+    attr.sh = 0; /* shareability is what it amounts to */
+    attr.pan_blocks_el1 = 0;
+    attr.data_cache_off = 0;
+    attr.reserved = 0;
+    return attr;
+}
+
+static uint64_t pa_at(const struct space_entry *entry, uint64_t va)
+{
+    return entry->run.pa + (va - entry->run.first_va);
+}
+
+static bool same(const struct space_entry *was, const struct space_entry *is, uint64_t va)
+{
+    if (was == NULL || is == NULL) {
+        return was == is;
+    }
+    const struct rig_walk_attributes left = of_leaf(&was->run);
+    const struct rig_walk_attributes right = of_leaf(&is->run);
+
+    return was->run.status == is->run.status && was->run.has_pa == is->run.has_pa &&
+           (was->run.has_pa == 0 || pa_at(was, va) == pa_at(is, va)) &&
+           memcmp(&left, &right, sizeof(left)) == 0 && !other_leaves(&was->run, &is->run);
+}
+
+/* --- telling it ------------------------------------------------------------------------------ */
+
+/* Where lines go. */
+struct page {
+    FILE *out;
+    json_t *lines;   /* NULL: text only */
+    json_t *changes; /* of the line that is being told */
+    const char *el1; /* "EL1", or "EL2" in its regime */
+};
+
+static json_t *put_line(const struct page *page, char sign, const struct space_entry *entry,
+                        const struct piece *piece)
+{
+    char pa[32] = "-> ?            ";
     char words[WORDS_TEXT];
     char size[32];
+    json_t *object;
 
+    if (entry->run.has_pa != 0) {
+        snprintf(pa, sizeof(pa), "-> %012" PRIx64 " ", pa_at(entry, piece->first));
+    }
     map_entry_words(entry, words, sizeof(words));
-    fprintf(out, "%c %016" PRIx64 "..%016" PRIx64 " %9s  -> %012" PRIx64 "  %s  %s\n", sign, first,
-            last, map_size_words(last - first + 1, size, sizeof(size)), pa, words, entry->name);
-    if (lines != NULL) {
-        json_t *object = json_object();
+    fprintf(page->out, "%c %016" PRIx64 "..%016" PRIx64 " %9s  %s %s  %s\n", sign, piece->first,
+            piece->last, map_size_words(piece->last - piece->first + 1, size, sizeof(size)), pa,
+            words, entry->name);
+    if (page->lines == NULL) {
+        return NULL;
+    }
+    object = json_object();
+    json_put(object, "side", json_string(sign == '-' ? "old" : "new"));
+    json_put_hex(object, "first", true, piece->first);
+    json_put_hex(object, "last", true, piece->last);
+    json_put_hex(object, "pa", entry->run.has_pa != 0, pa_at(entry, piece->first));
+    json_put_text(object, "words", words);
+    json_put_text(object, "name", entry->name);
+    json_array_append_new(page->lines, object);
+    return object;
+}
 
-        json_put(object, "side", json_string(sign == '-' ? "old" : "new"));
-        json_put_hex(object, "first", true, first);
-        json_put_hex(object, "last", true, last);
-        json_put_hex(object, "pa", entry->run.has_pa != 0, pa);
-        json_put_text(object, "words", words);
-        json_put_text(object, "name", entry->name);
-        json_array_append_new(lines, object);
+static void change(const struct page *page, const char *what, const char *was, const char *is)
+{
+    char text[CHANGE_TEXT];
+
+    if (strcmp(was, is) != 0) {
+        snprintf(text, sizeof(text), "%s %s -> %s", what, was, is);
+        fprintf(page->out, "    %s\n", text);
+        if (page->changes != NULL) {
+            json_array_append_new(page->changes, json_string(text));
+        }
     }
 }
 
-static void word(FILE *out, const char *what, const char *old_word, const char *new_word)
+static const char *set_or_clear(uint8_t bit)
 {
-    if (strcmp(old_word, new_word) != 0) {
-        fprintf(out, "    %s: %s, was %s\n", what, new_word, old_word);
-    }
+    return bit != 0 ? "set" : "clear";
 }
 
-/* What changed, for a range that both map. */
-static void put_change(FILE *out, const struct piece *piece)
+static void rights_changed(const struct page *page, const struct rig_walk_attributes *was,
+                           const struct rig_walk_attributes *is)
 {
-    const struct rig_walk_attributes *was = &piece->old_entry->run.attr;
-    const struct rig_walk_attributes *is = &piece->new_entry->run.attr;
+    char what[32];
+    char left[4];
+    char right[4];
+
+    snprintf(what, sizeof(what), "rights of %s", page->el1);
+    change(page, what, space_map_rights(was, 1, left), space_map_rights(is, 1, right));
+    change(page, "rights of EL0", space_map_rights(was, 0, left), space_map_rights(is, 0, right));
+}
+
+static void memory_changed(const struct page *page, const struct rig_walk_attributes *was,
+                           const struct rig_walk_attributes *is)
+{
     char left[64];
     char right[64];
 
-    word(out, "rights of EL1", space_map_rights(was, 1, left), space_map_rights(is, 1, right));
-    word(out, "rights of EL0", space_map_rights(was, 0, left), space_map_rights(is, 0, right));
-    word(out, "memory", space_map_memory_words(was->mair_attr, left, sizeof(left)),
-         space_map_memory_words(is->mair_attr, right, sizeof(right)));
-    word(out, "shareability", space_map_shareability_words(was->shareability),
-         space_map_shareability_words(is->shareability));
-    word(out, "ASID", was->ng != 0 ? "not global" : "global",
-         is->ng != 0 ? "not global" : "global");
-    word(out, "leaves", map_leaf_words(&piece->old_entry->run, left, sizeof(left)),
-         map_leaf_words(&piece->new_entry->run, right, sizeof(right)));
+    change(page, "memory", space_map_memory_words(was->mair_attr, left, sizeof(left)),
+           space_map_memory_words(is->mair_attr, right, sizeof(right)));
+    change(page, "shareability", space_map_shareability_words(was->shareability),
+           space_map_shareability_words(is->shareability));
 }
 
-static void put_piece(FILE *out, json_t *lines, const struct piece *piece)
+/* What changed in words, for a piece that both map. */
+static void put_changes(const struct page *page, const struct piece *piece)
 {
+    const struct rig_walk_run *was = &piece->old_entry->run;
+    const struct rig_walk_run *is = &piece->new_entry->run;
+    char left[64];
+    char right[64];
+
+    change(page, "status", rig_walk_status_text(was->status), rig_walk_status_text(is->status));
+    if (was->has_pa == 0 || is->has_pa == 0) {
+        return;
+    }
+    snprintf(left, sizeof(left), "0x%" PRIx64, pa_at(piece->old_entry, piece->first));
+    snprintf(right, sizeof(right), "0x%" PRIx64, pa_at(piece->new_entry, piece->first));
+    change(page, "physical address", left, right);
+    rights_changed(page, &was->attr, &is->attr);
+    memory_changed(page, &was->attr, &is->attr);
+    change(page, "scope", was->attr.ng != 0 ? "one ASID" : "global",
+           is->attr.ng != 0 ? "one ASID" : "global");
+    change(page, "contiguous bit", set_or_clear(was->attr.contiguous),
+           set_or_clear(is->attr.contiguous));
+    change(page, "access flag", set_or_clear(was->attr.af), set_or_clear(is->attr.af));
+    change(page, "guarded page bit", set_or_clear(was->attr.guarded),
+           set_or_clear(is->attr.guarded));
+    change(page, "dirty bit modifier", set_or_clear(was->attr.dbm), set_or_clear(is->attr.dbm));
+    if (other_leaves(was, is)) {
+        change(page, "leaves", map_leaf_words(was, left, sizeof(left)),
+               map_leaf_words(is, right, sizeof(right)));
+    }
+}
+
+static void put_piece(struct page *page, const struct piece *piece)
+{
+    json_t *object = NULL;
+
     if (piece->old_entry != NULL) {
-        put_line(out, lines, '-', piece->old_entry, piece->first, piece->last);
+        object = put_line(page, '-', piece->old_entry, piece);
     }
     if (piece->new_entry != NULL) {
-        put_line(out, lines, '+', piece->new_entry, piece->first, piece->last);
+        object = put_line(page, '+', piece->new_entry, piece);
     }
     if (piece->old_entry != NULL && piece->new_entry != NULL) {
-        put_change(out, piece);
+        page->changes = object == NULL ? NULL : json_array();
+        put_changes(page, piece);
+        if (object != NULL) {
+            json_put(object, "changes", page->changes);
+        }
     }
 }
 
 static size_t differing_registers(const struct snapshot *old_snapshot,
-                                  const struct snapshot *new_snapshot, FILE *out)
+                                  const struct snapshot *new_snapshot, FILE *out, json_t *registers)
 {
-    static const char *const NAMES[] = {"SCTLR_EL1", "TCR_EL1",   "TTBR0_EL1", "TTBR1_EL1",
-                                        "MAIR_EL1",  "SCTLR_EL2", "TCR_EL2",   "TTBR0_EL2",
-                                        "MAIR_EL2",  "VBAR_EL1",  "VBAR_EL2"};
+    static const char *const NAMES[] = {
+        "SCTLR_EL1", "TCR_EL1", "TTBR0_EL1",        "TTBR1_EL1",        "MAIR_EL1",
+        "VBAR_EL1",  "TCR_EL2", "TTBR0_EL2",        "MAIR_EL2",         "VBAR_EL2",
+        "SCTLR_EL2", "HCR_EL2", "ID_AA64MMFR0_EL1", "ID_AA64MMFR1_EL1", "ID_AA64MMFR2_EL1"};
     size_t count = 0;
 
     for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
         uint64_t was;
         uint64_t is;
 
-        if (snapshot_register(old_snapshot, NAMES[i], &was) &&
-            snapshot_register(new_snapshot, NAMES[i], &is) && was != is) {
-            fprintf(out, "  %-9s 0x%016" PRIx64 ", was 0x%016" PRIx64 "\n", NAMES[i], is, was);
-            count++;
+        if (!snapshot_register(old_snapshot, NAMES[i], &was) ||
+            !snapshot_register(new_snapshot, NAMES[i], &is) || was == is) {
+            continue;
+        }
+        fprintf(out, "  %-9s 0x%016" PRIx64 " -> 0x%016" PRIx64 "\n", NAMES[i], was, is);
+        count++;
+        if (registers != NULL) {
+            json_t *object = json_object();
+
+            json_put_text(object, "name", NAMES[i]);
+            json_put_hex(object, "old", true, was);
+            json_put_hex(object, "new", true, is);
+            json_array_append_new(registers, object);
         }
     }
     return count;
@@ -146,15 +249,24 @@ static size_t differing_registers(const struct snapshot *old_snapshot,
 
 size_t map_difference(const struct space_map *old_map, const struct snapshot *old_snapshot,
                       const struct space_map *new_map, const struct snapshot *new_snapshot,
-                      FILE *out, json_t *lines)
+                      FILE *out, json_t *registers, json_t *lines)
 {
+    struct page page = {
+        .out = out,
+        .lines = lines,
+        .el1 = old_snapshot->regs.regime == RIG_WALK_REGIME_EL2 ? "EL2" : "EL1",
+    };
     struct side old_side = {.map = old_map};
     struct side new_side = {.map = new_map};
     struct piece open = {0};
     bool is_open = false;
-    size_t count = differing_registers(old_snapshot, new_snapshot, out);
+    size_t count = differing_registers(old_snapshot, new_snapshot, out, registers);
     uint64_t va = 0;
 
+    if (old_map->flat != new_map->flat) {
+        fprintf(out, "  the MMU is %s: %s\n", new_map->flat ? "off now" : "on now",
+                new_map->flat ? "addresses are physical" : "addresses were physical");
+    }
     for (;;) {
         uint64_t last = UINT64_MAX;
         const struct space_entry *was = at(&old_side, va, &last);
@@ -165,7 +277,7 @@ size_t map_difference(const struct space_map *old_map, const struct snapshot *ol
                 open.last = last;
             } else {
                 if (is_open) {
-                    put_piece(out, lines, &open);
+                    put_piece(&page, &open);
                 }
                 open = (struct piece){was, is, va, last};
                 is_open = true;
@@ -178,7 +290,7 @@ size_t map_difference(const struct space_map *old_map, const struct snapshot *ol
         va = last + 1;
     }
     if (is_open) {
-        put_piece(out, lines, &open);
+        put_piece(&page, &open);
     }
     return count;
 }

@@ -35,11 +35,11 @@ json_t *map_report_json(const struct space_map *map, const struct snapshot *snap
 void map_entry_words(const struct space_entry *entry, char *buffer, size_t room);
 
 /*
- * What two maps differ in, as lines with `-` and `+`, and the registers of the walk that differ.
- * Returns how many differences there are. `lines` may be NULL.
+ * What two maps differ in, as lines with `-` and `+` and what changed in words, and the registers
+ * of the walk that differ. Returns how many differences there are. The lists may be NULL.
  */
 size_t map_difference(const struct space_map *old_map, const struct snapshot *old_snapshot,
                       const struct space_map *new_map, const struct snapshot *new_snapshot,
-                      FILE *out, json_t *lines);
+                      FILE *out, json_t *registers, json_t *lines);
 
 #endif

@@ -102,14 +102,15 @@ void map_entry_words(const struct space_entry *entry, char *buffer, size_t room)
         snprintf(buffer, room, "%s", rig_walk_status_text(entry->run.status));
         return;
     }
-    snprintf(buffer, room, "%s %s %-13s %-5s %s %-5s%s%s", space_map_rights(attr, 1, el1),
+    map_leaf_words(&entry->run, leaves, sizeof(leaves));
+    snprintf(buffer, room, "%s %s %-13s %-5s %s %-5s%s%s%s", space_map_rights(attr, 1, el1),
              space_map_rights(attr, 0, el0),
              space_map_memory_words(attr->mair_attr, memory, sizeof(memory)),
              attr->memory == RIG_WALK_NORMAL ? space_map_shareability_words(attr->shareability)
                                              : "-",
-             attr->ng != 0 ? "nG" : "G ", map_leaf_words(&entry->run, leaves, sizeof(leaves)),
-             attr->contiguous != 0 ? " contiguous" : "",
-             entry->run.status == RIG_WALK_FAULT_ACCESS_FLAG ? " AF=0" : "");
+             attr->ng != 0 ? "nG" : "G ", leaves, attr->contiguous != 0 ? " contiguous" : "",
+             entry->run.status == RIG_WALK_FAULT_ACCESS_FLAG ? " AF=0" : "",
+             attr->guarded != 0 ? " guarded" : "");
 }
 
 static void put_entry(const struct space_entry *entry, FILE *out, bool colour)

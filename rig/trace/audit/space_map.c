@@ -9,6 +9,7 @@
 struct builder {
     struct space_map *map;
     size_t room;
+    bool full; /* SPACE_MAP_ENTRIES lines, and there are more */
     const struct snapshot *snapshot;
     const struct audit_spec *spec;
 };
@@ -27,6 +28,10 @@ static int take_run(void *user, const struct rig_walk_run *run)
 
     if (!worth_a_line(run)) {
         return 0;
+    }
+    if (map->entry_count == SPACE_MAP_ENTRIES) {
+        builder->full = true;
+        return 1;
     }
     map->entries =
         memory_grow(map->entries, map->entry_count, &builder->room, sizeof(*map->entries));
@@ -83,7 +88,7 @@ enum rig_walk_status space_map_build(struct space_map *map, const struct snapsho
             worst = status != RIG_WALK_OK ? status : worst;
         }
     }
-    return worst;
+    return builder.full ? RIG_WALK_LIMIT : worst;
 }
 
 void space_map_free(struct space_map *map)

@@ -40,11 +40,14 @@ struct space_map {
 
 /* How many descriptors a map may take to read. A map that needs more is no map of a kernel. */
 #define SPACE_MAP_READS (UINT64_C(1) << 24)
+/* Nor is one of more lines: a GiB of pages without any order would have as many. */
+#define SPACE_MAP_ENTRIES ((size_t)1 << 18)
 
 /*
  * Walk both halves. `spec` may be NULL: names then come from the machine only. `regs` is the
- * snapshot's, or a variation of it. Returns RIG_WALK_OK or RIG_WALK_LIMIT; runs whose tables could
- * not be read are entries, too (run.status is RIG_WALK_READ_FAILED).
+ * snapshot's, or a variation of it. Returns RIG_WALK_OK; RIG_WALK_LIMIT when the map would be too
+ * large; RIG_WALK_STOPPED when the reader says so. Runs whose tables could not be read are entries,
+ * too (run.status is RIG_WALK_READ_FAILED). With the MMU off there are no entries.
  */
 enum rig_walk_status space_map_build(struct space_map *map, const struct snapshot *snapshot,
                                      const struct rig_walk_regs *regs, rig_walk_read_u64 read,

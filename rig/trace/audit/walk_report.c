@@ -7,24 +7,47 @@
 #include "json_fields.h"
 #include "space_map.h"
 #include "sysregs.h"
+#include "walk_fields.h"
+#include "walk_rights.h"
 
-enum { TEXT = 256, SENTENCE = 512, LAST_LEVEL = 3, NAME = 160 };
+enum { TEXT = 256, SENTENCE = 512, LAST_LEVEL = 3, NAME = 160, WORD_BYTES = 8 };
 
-/* A list of words with commas. */
-struct words {
-    char text[TEXT];
-    size_t length;
+/* A walk as it is shown. */
+struct shown {
+    const struct snapshot *snapshot;
+    const struct rig_walk_result *result; /* what the address means */
+    struct rig_walk_result path;          /* the same, or what the tables say without EPD */
+    struct rig_walk_half half;
+    bool has_tables; /* the snapshot has those of a half whose walks are disabled */
 };
 
-static void add(struct words *words, const char *word)
+static struct shown show(const struct snapshot *snapshot, const struct rig_walk_result *result)
 {
-    int added = snprintf(words->text + words->length, sizeof(words->text) - words->length, "%s%s",
-                         words->length == 0 ? "" : ", ", word);
+    struct shown shown = {.snapshot = snapshot, .result = result, .path = *result};
 
-    if (added > 0) {
-        words->length += (size_t)added;
-        words->length = words->length < TEXT ? words->length : TEXT - 1;
+    rig_walk_half(&snapshot->regs, result->upper, &shown.half);
+    if (result->status == RIG_WALK_FAULT_WALK_DISABLED) {
+        struct rig_walk_regs regs = walk_without_epd(&snapshot->regs);
+        struct snapshot_reader reader = {.snapshot = snapshot};
+
+        (void)rig_walk(&regs, snapshot_read_u64, &reader, result->va, &shown.path);
+        shown.has_tables = shown.path.step_count != 0 && reader.missing == 0 &&
+                           shown.path.status != RIG_WALK_READ_FAILED;
+        if (!shown.has_tables) {
+            shown.path = *result;
+        }
     }
+    return shown;
+}
+
+/* The index of a step's descriptor in its table. */
+static uint64_t entry_index(const struct shown *shown, size_t number)
+{
+    uint64_t pa = shown->path.steps[number].descriptor_pa;
+
+    return (number == 0 ? pa - shown->half.root_pa
+                        : pa % (UINT64_C(1) << shown->half.granule_bits)) /
+           WORD_BYTES;
 }
 
 static bool is_leaf(const struct rig_walk_step *step)
@@ -34,173 +57,137 @@ static bool is_leaf(const struct rig_walk_step *step)
     return (step->descriptor & DESC_VALID_BIT) != 0 && (step->level == LAST_LEVEL) == type;
 }
 
-static void table_words(const struct snapshot *snapshot, uint64_t descriptor, struct words *words)
+/* Where a page or block begins; 0 when that does not fit the physical address size. */
+static uint64_t leaf_pa(const struct rig_walk_result *path)
 {
-    bool el2 = snapshot->regs.regime == RIG_WALK_REGIME_EL2;
-
-    if (!el2 && (descriptor & DESC_TABLE_APTABLE_NO_EL0) != 0) {
-        add(words, "APTable: no EL0 below");
-    }
-    if ((descriptor & DESC_TABLE_APTABLE_READ_ONLY) != 0) {
-        add(words, "APTable: read-only below");
-    }
-    if (!el2 && (descriptor & DESC_TABLE_PXNTABLE_BIT) != 0) {
-        add(words, "PXNTable: EL1 executes nothing below");
-    }
-    if ((descriptor & DESC_TABLE_UXNTABLE_BIT) != 0) {
-        add(words,
-            el2 ? "XNTable: nothing below is executed" : "UXNTable: EL0 executes nothing below");
-    }
+    return path->has_pa == 0 ? 0 : path->pa & ~(path->size - 1);
 }
 
-static void leaf_words(const struct snapshot *snapshot, uint64_t descriptor, struct words *words)
+/* What a descriptor is, in short. */
+static void step_words(const struct shown *shown, size_t number, char *text, size_t size)
 {
-    static const char *const AP[] = {"AP 0b00: EL1 rw", "AP 0b01: EL1 rw, EL0 rw", "AP 0b10: EL1 r",
-                                     "AP 0b11: EL1 r, EL0 r"};
-    bool el2 = snapshot->regs.regime == RIG_WALK_REGIME_EL2;
-    unsigned index = (unsigned)((descriptor & DESC_LEAF_ATTRINDX_MASK) >> DESC_LEAF_ATTRINDX_SHIFT);
-    unsigned ap = (unsigned)((descriptor & DESC_LEAF_AP_MASK) >> DESC_LEAF_AP_SHIFT);
-    unsigned sh = (unsigned)((descriptor & DESC_LEAF_SH_MASK) >> DESC_LEAF_SH_SHIFT);
-    char memory[TEXT / 2];
-    char text[TEXT];
-
-    snprintf(text, sizeof(text), "AttrIndx %u: %s", index,
-             space_map_memory_words((uint8_t)(snapshot->regs.mair >> (8 * index)), memory,
-                                    sizeof(memory)));
-    add(words, text);
-    if (el2) {
-        add(words, (ap & 2) != 0 ? "AP[2]: read-only" : "AP[2] = 0: read and write");
-    } else {
-        add(words, AP[ap]);
-    }
-    snprintf(text, sizeof(text), "SH 0b%u%u: %s", sh >> 1, sh & 1,
-             space_map_shareability_words((uint8_t)sh));
-    add(words, text);
-    add(words, (descriptor & DESC_LEAF_AF_BIT) != 0 ? "AF" : "AF = 0");
-    if ((descriptor & DESC_LEAF_NG_BIT) != 0 && !el2) {
-        add(words, "nG");
-    }
-    if ((descriptor & DESC_LEAF_CONTIGUOUS_BIT) != 0) {
-        add(words, "contiguous");
-    }
-    if (!el2 && (descriptor & DESC_LEAF_PXN_BIT) != 0) {
-        add(words, "PXN");
-    }
-    if ((descriptor & DESC_LEAF_UXN_BIT) != 0) {
-        add(words, el2 ? "XN" : "UXN");
-    }
-}
-
-/* The index of a step's descriptor in its table. */
-static uint64_t entry_index(const struct snapshot *snapshot, const struct rig_walk_result *result,
-                            size_t number)
-{
-    uint64_t pa = result->steps[number].descriptor_pa;
-    struct rig_walk_half half;
-
-    rig_walk_half(&snapshot->regs, result->upper, &half);
-    return (number == 0 ? pa - half.root_pa : pa % (UINT64_C(1) << half.granule_bits)) / 8;
-}
-
-/* What a descriptor is, and its fields. */
-static void step_words(const struct snapshot *snapshot, const struct rig_walk_result *result,
-                       size_t number, struct words *words)
-{
-    const struct rig_walk_step *step = &result->steps[number];
-    bool last = number + 1 == result->step_count;
-    char text[64];
+    const struct rig_walk_step *step = &shown->path.steps[number];
+    bool last = number + 1 == shown->path.step_count;
 
     if (step->read == 0) {
-        add(words, "cannot be read");
+        snprintf(text, size, "cannot be read");
     } else if ((step->descriptor & DESC_VALID_BIT) == 0) {
-        add(words, "invalid (bit 0 is 0)");
-    } else if (last && result->reason == RIG_WALK_REASON_RESERVED) {
-        add(words, step->level == LAST_LEVEL ? "reserved (bit 1 is 0 at level 3)"
-                                             : "reserved (no block at this level)");
+        snprintf(text, size, "invalid (bit 0 is 0)");
+    } else if (last && shown->path.reason == RIG_WALK_REASON_RESERVED) {
+        snprintf(text, size, "reserved (%s)",
+                 step->level == LAST_LEVEL ? "bit 1 is 0 at level 3" : "no block at this level");
     } else if (is_leaf(step)) {
-        add(words, step->level == LAST_LEVEL ? "page" : "block");
-        leaf_words(snapshot, step->descriptor, words);
+        snprintf(text, size, "%s", step->level == LAST_LEVEL ? "page" : "block");
+        if (shown->path.has_pa != 0) {
+            snprintf(text + strlen(text), size - strlen(text), " at %#" PRIx64,
+                     leaf_pa(&shown->path));
+        }
     } else {
-        snprintf(text, sizeof(text), "table at %#" PRIx64,
+        snprintf(text, size, "table at %#" PRIx64,
                  last ? (uint64_t)(step->descriptor & DESC_TABLE_NEXT_MASK)
-                      : result->steps[number + 1].descriptor_pa -
-                            8 * entry_index(snapshot, result, number + 1));
-        add(words, text);
-        table_words(snapshot, step->descriptor, words);
+                      : shown->path.steps[number + 1].descriptor_pa -
+                            WORD_BYTES * entry_index(shown, number + 1));
     }
 }
 
-/* The rights with something else out of the way; true when they are more than now. */
-static bool more_rights(const struct snapshot *snapshot, const struct rig_walk_regs *regs,
-                        const struct rig_walk_result *now, char *text, size_t size)
+/* The fields of a valid descriptor that is none of the reserved ones. */
+static size_t step_fields(const struct shown *shown, size_t number, struct walk_field *fields)
 {
-    struct snapshot_reader reader = {.snapshot = snapshot};
-    struct rig_walk_result then;
-    char el1[4];
-    char el0[4];
+    const struct rig_walk_step *step = &shown->path.steps[number];
+    bool last = number + 1 == shown->path.step_count;
 
-    (void)rig_walk(regs, snapshot_read_u64, &reader, now->va, &then);
-    space_map_rights(&then.attr, 1, el1);
-    space_map_rights(&then.attr, 0, el0);
-    snprintf(text, size, "EL%d %s, EL0 %s", regs->regime == RIG_WALK_REGIME_EL2 ? 2 : 1, el1, el0);
-    return memcmp(&then.attr, &now->attr, 6) != 0;
+    if ((step->descriptor & DESC_VALID_BIT) == 0 ||
+        (last && shown->path.reason == RIG_WALK_REASON_RESERVED)) {
+        return 0;
+    }
+    return is_leaf(step) ? walk_leaf_fields(&shown->snapshot->regs, step->descriptor, fields)
+                         : walk_table_fields(&shown->snapshot->regs, step->descriptor, fields);
 }
 
-/* Reasons why the rights are fewer than the leaf gives. */
-static void taken_words(const struct snapshot *snapshot, const struct rig_walk_result *result,
-                        FILE *out)
+/* --- text ------------------------------------------------------------------------------------ */
+
+static void put_field(const struct walk_field *field, FILE *out)
 {
-    struct rig_walk_regs regs = snapshot->regs;
-    char text[64];
+    char value[16] = "0b";
+    size_t length = field->bits == 1 ? 0 : 2;
 
-    regs.sctlr &= ~(uint64_t)SCTLR_EL1_WXN_BIT; /* the same bit in SCTLR_EL2 */
-    if (more_rights(snapshot, &regs, result, text, sizeof(text))) {
-        fprintf(out, "  without WXN it would be: %s\n", text);
+    for (unsigned bit = field->bits; bit > 0; bit--) {
+        value[length++] = (field->value >> (bit - 1) & 1) != 0 ? '1' : '0';
     }
-    regs = snapshot->regs;
-    regs.tcr &= ~(uint64_t)(TCR_EL1_E0PD0_BIT | TCR_EL1_E0PD1_BIT);
-    if (regs.regime != RIG_WALK_REGIME_EL2 &&
-        more_rights(snapshot, &regs, result, text, sizeof(text))) {
-        fprintf(out, "  without E0PD it would be: %s\n", text);
-    }
-    for (size_t i = 0; i + 1 < result->step_count; i++) {
-        struct words words = {.text = ""};
+    value[length] = '\0';
+    fprintf(out, "             %-10s %6s  %s\n", field->name, value, field->means);
+}
 
-        table_words(snapshot, result->steps[i].descriptor, &words);
-        if (words.length != 0) {
-            fprintf(out, "  taken away by the table descriptor at level %u: %s\n",
-                    result->steps[i].level, words.text);
+static void put_steps(const struct shown *shown, FILE *out)
+{
+    for (size_t i = 0; i < shown->path.step_count; i++) {
+        const struct rig_walk_step *step = &shown->path.steps[i];
+        struct walk_field fields[WALK_FIELDS_MAX];
+        size_t count = step_fields(shown, i, fields);
+        char words[TEXT];
+
+        step_words(shown, i, words, sizeof(words));
+        fprintf(out, "  level %u  entry %4" PRIu64 " at 0x%010" PRIx64 ": 0x%016" PRIx64 "  %s\n",
+                step->level, entry_index(shown, i), step->descriptor_pa, step->descriptor, words);
+        for (size_t k = 0; k < count; k++) {
+            put_field(&fields[k], out);
         }
     }
-    if (result->attr.pan_blocks_el1 != 0) {
-        fputs("  PSTATE.PAN is 1: EL1's own loads and stores fault here\n", out);
+}
+
+static void put_rights(const struct shown *shown, FILE *out)
+{
+    bool el2 = shown->snapshot->regs.regime == RIG_WALK_REGIME_EL2;
+    struct walk_rights rights;
+
+    walk_rights_of(shown->snapshot, shown->result, &rights);
+    for (size_t i = 0; i < rights.count; i++) {
+        const struct walk_right *line = &rights.lines[i];
+
+        fprintf(out, "  %-9s %s %s", i == 0 ? "rights" : (line->takes ? "  taken" : "  left"),
+                el2 ? "EL2" : "EL1", line->el1);
+        if (!el2) {
+            fprintf(out, ", EL0 %s", line->el0);
+        }
+        fprintf(out, "  %s %s\n", i == 0 || line->takes ? "by" : "untouched by", line->who);
     }
+    if (shown->result->attr.pan_blocks_el1 != 0) {
+        fputs("  PSTATE.PAN = 1: EL1's own loads and stores fault here\n", out);
+    }
+}
+
+static void put_origin(const struct shown *shown, FILE *out)
+{
+    bool el2 = shown->snapshot->regs.regime == RIG_WALK_REGIME_EL2;
+
+    fprintf(out, "0x%016" PRIx64 ": ", shown->result->va);
+    if (shown->path.step_count == 0) {
+        fputs("no table is read\n", out);
+        return;
+    }
+    fprintf(out, "from TTBR%u_EL%d, %u KiB pages, %u bits of address from level %u on\n",
+            shown->result->upper, el2 ? 2 : 1, (1U << shown->half.granule_bits) / 1024,
+            shown->half.input_bits, shown->half.start_level);
 }
 
 void walk_report_text(const struct snapshot *snapshot, const struct audit_spec *spec,
                       const struct rig_walk_result *result, FILE *out)
 {
-    bool el2 = snapshot->regs.regime == RIG_WALK_REGIME_EL2;
+    struct shown shown = show(snapshot, result);
     char sentence[SENTENCE];
 
-    fprintf(out, "0x%016" PRIx64 ": %s\n", result->va,
-            result->step_count == 0 ? "no table is read"
-            : el2                   ? "from TTBR0_EL2"
-            : result->upper != 0    ? "from TTBR1_EL1"
-                                    : "from TTBR0_EL1");
-    for (size_t i = 0; i < result->step_count; i++) {
-        const struct rig_walk_step *step = &result->steps[i];
-        struct words words = {.text = ""};
-
-        step_words(snapshot, result, i, &words);
-        fprintf(out, "  level %u  entry %4" PRIu64 " at 0x%010" PRIx64 ": 0x%016" PRIx64 "  %s\n",
-                step->level, entry_index(snapshot, result, i), step->descriptor_pa,
-                step->descriptor, words.text);
-    }
+    put_origin(&shown, out);
+    put_steps(&shown, out);
+    put_rights(&shown, out);
     (void)rig_walk_describe(result, sentence, sizeof(sentence));
     fprintf(out, "  %s\n", sentence);
-    if (result->status == RIG_WALK_OK && result->step_count != 0) {
-        taken_words(snapshot, result, out);
+    if (result->status == RIG_WALK_FAULT_WALK_DISABLED) {
+        if (shown.has_tables) {
+            (void)rig_walk_describe(&shown.path, sentence, sizeof(sentence));
+            fprintf(out, "  With walks enabled: %s\n", sentence);
+        } else {
+            fputs("  The snapshot has no tables of this half.\n", out);
+        }
     }
     if (result->has_pa != 0) {
         char name[NAME];
@@ -210,32 +197,82 @@ void walk_report_text(const struct snapshot *snapshot, const struct audit_spec *
     }
 }
 
+/* --- JSON ------------------------------------------------------------------------------------ */
+
+static json_t *fields_json(const struct walk_field *fields, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *item = json_object();
+
+        json_put_text(item, "name", fields[i].name);
+        json_put_count(item, "value", fields[i].value);
+        json_put_text(item, "means", fields[i].means);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *steps_json(const struct shown *shown)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < shown->path.step_count; i++) {
+        const struct rig_walk_step *step = &shown->path.steps[i];
+        struct walk_field fields[WALK_FIELDS_MAX];
+        size_t count = step_fields(shown, i, fields);
+        char words[TEXT];
+        json_t *item = json_object();
+
+        step_words(shown, i, words, sizeof(words));
+        json_put_count(item, "level", step->level);
+        json_put_count(item, "index", entry_index(shown, i));
+        json_put_hex(item, "address", true, step->descriptor_pa);
+        json_put_hex(item, "descriptor", step->read != 0, step->descriptor);
+        json_put_text(item, "words", words);
+        json_put(item, "fields", fields_json(fields, count));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *rights_json(const struct shown *shown)
+{
+    json_t *list = json_array();
+    struct walk_rights rights;
+
+    walk_rights_of(shown->snapshot, shown->result, &rights);
+    for (size_t i = 0; i < rights.count; i++) {
+        const struct walk_right *line = &rights.lines[i];
+        json_t *item = json_object();
+
+        json_put_text(item, "by", line->who);
+        json_put_text(item, "el1", line->el1);
+        json_put_text(item, "el0", line->el0);
+        json_put(item, "takes", json_boolean(line->takes));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 json_t *walk_report_json(const struct snapshot *snapshot, const struct audit_spec *spec,
                          const struct rig_walk_result *result)
 {
+    struct shown shown = show(snapshot, result);
     json_t *object = json_object();
-    json_t *steps = json_array();
     char sentence[SENTENCE];
     char rights[4];
 
     json_put_hex(object, "va", true, result->va);
+    json_put_text(object, "half", result->upper != 0 ? "high" : "low");
     json_put_text(object, "status", rig_walk_status_text(result->status));
     json_put_hex(object, "pa", result->has_pa != 0, result->pa);
+    json_put_count(object, "size", result->size);
     json_put_text(object, "el1", space_map_rights(&result->attr, 1, rights));
     json_put_text(object, "el0", space_map_rights(&result->attr, 0, rights));
-    for (size_t i = 0; i < result->step_count; i++) {
-        const struct rig_walk_step *step = &result->steps[i];
-        struct words words = {.text = ""};
-        json_t *item = json_object();
-
-        step_words(snapshot, result, i, &words);
-        json_put_count(item, "level", step->level);
-        json_put_hex(item, "address", true, step->descriptor_pa);
-        json_put_hex(item, "descriptor", step->read != 0, step->descriptor);
-        json_put_text(item, "words", words.text);
-        json_array_append_new(steps, item);
-    }
-    json_put(object, "steps", steps);
+    json_put(object, "steps", steps_json(&shown));
+    json_put(object, "rights", rights_json(&shown));
     (void)rig_walk_describe(result, sentence, sizeof(sentence));
     json_put_text(object, "sentence", sentence);
     if (result->has_pa != 0) {
