@@ -104,6 +104,7 @@ def agree(rounds: Rounds, cpu: str, seeds: range, sums: Counter[str]) -> int:
             if match := LINE.fullmatch(line):
                 sums[match[2]] += int(match[1])
     rounds.ram.unlink()
+    print(f"{cpu}: {len(seeds)} rounds agree", flush=True)
     return HELD
 
 
