@@ -108,7 +108,7 @@ class Usage(Cli):
         pack = self.file("pack.yaml", DENY_ONLY)
         cases: list[tuple[list[str | Path], str]] = [
             ([], "no command"),
-            (["walk"], "unknown command walk"),
+            (["stroll"], "unknown command stroll"),
             (["gate"], "no log given"),
             (["gate", log], "no rule pack given"),
             (["gate", log, "--rules"], "requires an argument"),
