@@ -131,10 +131,40 @@ static void put_entry(const struct space_entry *entry, FILE *out, bool colour)
     fprintf(out, "%s  %s%s\n", words, entry->name, colour ? PLAIN : "");
 }
 
+/* Why the root of a half cannot be used. */
+static const char *problem_words(const struct space_half *half, const char *level, char *buffer,
+                                 size_t room)
+{
+    int number = half->upper;
+
+    switch (half->reason) {
+    case RIG_WALK_REASON_TXSZ:
+        snprintf(buffer, room, "TCR_%s.T%dSZ is out of range", level, number);
+        break;
+    case RIG_WALK_REASON_TTBR_ADDRESS:
+        snprintf(buffer, room, "TTBR%d_%s exceeds the physical address size", number, level);
+        break;
+    case RIG_WALK_REASON_GRANULE:
+        snprintf(buffer, room, "TCR_%s.TG%d names a granule this CPU does not implement", level,
+                 number);
+        break;
+    case RIG_WALK_REASON_TCR_DS:
+    case RIG_WALK_REASON_OA52:
+    case RIG_WALK_REASON_VA52:
+        snprintf(buffer, room, "52-bit addresses (TCR_%s) are not supported", level);
+        break;
+    default:
+        snprintf(buffer, room, "%s", rig_walk_status_text(half->problem));
+        break;
+    }
+    return buffer;
+}
+
 static void put_half(const struct space_half *half, const struct space_map *map, const char *level,
                      FILE *out, bool colour)
 {
     char size[SIZE_TEXT];
+    char words[2 * WORDS_TEXT];
 
     fprintf(out, "%s%s half%s %016" PRIx64 "..%016" PRIx64, colour ? BOLD : "",
             half->upper ? "high" : "low", colour ? PLAIN : "", half->range.first, half->range.last);
@@ -147,8 +177,7 @@ static void put_half(const struct space_half *half, const struct space_map *map,
         fprintf(out, "  walks are disabled (TCR_%s.EPD%d): every access faults\n", level,
                 half->upper);
     } else {
-        fprintf(out, "  %s: TCR_%s or TTBR%d_%s cannot be used\n",
-                rig_walk_status_text(half->problem), level, half->upper, level);
+        fprintf(out, "  not walked: %s\n", problem_words(half, level, words, sizeof(words)));
     }
 }
 
@@ -158,8 +187,11 @@ void map_report_text(const struct space_map *map, const struct snapshot *snapsho
     const char *level = snapshot->regs.regime == RIG_WALK_REGIME_EL2 ? "EL2" : "EL1";
     size_t next = 0;
 
-    fprintf(out, "%s at %s (%s): the %s regime\n", snapshot_made(snapshot, "guest"),
-            snapshot_made(snapshot, "checkpoint"), snapshot_made(snapshot, "variant"),
+    const char *variant = snapshot_made(snapshot, "variant");
+
+    fprintf(out, "%s at %s%s%s%s: the %s regime\n", snapshot_made(snapshot, "guest"),
+            snapshot_made(snapshot, "checkpoint"), variant[0] == '\0' ? "" : " (", variant,
+            variant[0] == '\0' ? "" : ")",
             json_string_value(json_object_get(snapshot->header, "regime")));
     for (size_t i = 0; i < map->half_count; i++) {
         const struct space_half *half = &map->halves[i];

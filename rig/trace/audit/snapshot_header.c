@@ -63,6 +63,17 @@ static bool need_number(const struct place *place, const char *what, const json_
                    place->index, what, shown(value));
 }
 
+/* Whether a text is fit to be printed: without what moves cursors, rings bells and sets colours. */
+static bool printable(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == '\x7f') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Called for each item of a list; false ends the reading. */
 typedef bool (*read_item)(struct snapshot *snapshot, const struct place *place, const json_t *item);
 
@@ -109,7 +120,8 @@ static bool read_memory(struct snapshot *snapshot, const struct place *place, co
         return false;
     }
     memory->name = json_string_value(json_object_get(item, "name"));
-    if (!memory_kind(json_string_value(kind), &memory->kind) || memory->name == NULL) {
+    if (!memory_kind(json_string_value(kind), &memory->kind) || memory->name == NULL ||
+        !printable(memory->name)) {
         return damaged(place->error, "memory %zu: neither RAM nor ROM nor I/O, or without a name",
                        place->index);
     }
@@ -292,10 +304,24 @@ static bool frames_fit(const struct snapshot *snapshot, char *error)
     return true;
 }
 
+static bool made_is_printable(json_t *made)
+{
+    const char *key;
+    json_t *item;
+
+    json_object_foreach(made, key, item)
+    {
+        if (json_is_string(item) && !printable(json_string_value(item))) {
+            return false;
+        }
+    }
+    return json_is_object(made);
+}
+
 static bool read_all(struct snapshot *snapshot, char *error)
 {
-    if (!json_is_object(json_object_get(snapshot->header, "made"))) {
-        return damaged(error, "it does not tell how it was made");
+    if (!made_is_printable(json_object_get(snapshot->header, "made"))) {
+        return damaged(error, "it does not tell how it was made, or not in words");
     }
     if (!read_registers(snapshot, error) || !read_regime(snapshot, error)) {
         return false;

@@ -57,7 +57,7 @@ def snapshot_bytes(pages: dict[int, int], **changes: Any) -> bytes:
     }
     snapshot = snapshot_file.Snapshot(
         made={"guest": "built", "checkpoint": "here", "el": 1},
-        regime="EL1&0",
+        regime=changes.get("regime", "EL1&0"),
         registers=registers | changes.get("registers", {}),
         memory=[snapshot_file.MemoryRange(0x40000000, 0x47FFFFFF, "ram", "ram")],
         frames=changes.get("frames", sorted(space(pages).items())),
