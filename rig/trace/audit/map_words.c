@@ -119,19 +119,36 @@ static bool name_regions(struct names *names, const struct audit_spec *spec, uin
     return at_start && at_end;
 }
 
+/* The first piece of memory that ends at pa or behind it. */
+static size_t first_memory(const struct snapshot *snapshot, uint64_t pa)
+{
+    size_t low = 0;
+    size_t high = snapshot->memory_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (snapshot->memory[middle].last < pa) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* What the machine has there; nothing is worth a name, too. */
 static void name_machine(struct names *names, const struct snapshot *snapshot, uint64_t pa,
                          uint64_t last)
 {
     bool covered = false;
 
-    for (size_t i = 0; i < snapshot->memory_count; i++) {
+    for (size_t i = first_memory(snapshot, pa);
+         i < snapshot->memory_count && snapshot->memory[i].first <= last; i++) {
         const struct snapshot_memory *memory = &snapshot->memory[i];
 
-        if (memory->first <= last && memory->last >= pa) {
-            add_name(names, memory->kind == SNAPSHOT_RAM ? "RAM" : memory->name);
-            covered = covered || (memory->first <= pa && memory->last >= last);
-        }
+        add_name(names, memory->kind == SNAPSHOT_RAM ? "RAM" : memory->name);
+        covered = covered || (memory->first <= pa && memory->last >= last);
     }
     if (names->count == 0) {
         append(names, snapshot->memory_count == 0 ? "memory" : "nothing is there");

@@ -10,7 +10,8 @@
 #include "exit_code.h"
 #include "memory.h"
 
-enum { DESCRIPTOR_BYTES = 8 };
+/* Machines have dozens of pieces of memory; what looks through them all is bounded by this. */
+enum { DESCRIPTOR_BYTES = 8, MEMORY_MAX = 4096 };
 #define FORMAT "rig-snapshot"
 
 /* Where the reader stands. */
@@ -78,14 +79,18 @@ static bool printable(const char *text)
 typedef bool (*read_item)(struct snapshot *snapshot, const struct place *place, const json_t *item);
 
 /* Room for the items and a call for each. */
-static bool read_list(struct snapshot *snapshot, const char *key, void **items, size_t size,
-                      read_item read, char *error)
+static bool read_list(struct snapshot *snapshot, const char *key, size_t limit, void **items,
+                      size_t size, read_item read, char *error)
 {
     const json_t *list = json_object_get(snapshot->header, key);
     struct place place = {key, 0, error};
 
     if (!json_is_array(list)) {
         return damaged(error, "it has no list of %s", key);
+    }
+    if (json_array_size(list) > limit) {
+        return damaged(error, "it has %zu %s, and %zu are the most", json_array_size(list), key,
+                       limit);
     }
     *items = memory_get(json_array_size(list), size);
     for (; place.index < json_array_size(list); place.index++) {
@@ -326,13 +331,13 @@ static bool read_all(struct snapshot *snapshot, char *error)
     if (!read_registers(snapshot, error) || !read_regime(snapshot, error)) {
         return false;
     }
-    return read_list(snapshot, "memory", (void **)&snapshot->memory, sizeof(snapshot->memory[0]),
-                     read_memory, error) &&
-           read_list(snapshot, "frames", (void **)&snapshot->frames, sizeof(snapshot->frames[0]),
-                     read_frame, error) &&
-           read_list(snapshot, "unreadable", (void **)&snapshot->unreadable,
+    return read_list(snapshot, "memory", MEMORY_MAX, (void **)&snapshot->memory,
+                     sizeof(snapshot->memory[0]), read_memory, error) &&
+           read_list(snapshot, "frames", RIG_WALK_TABLES_MAX, (void **)&snapshot->frames,
+                     sizeof(snapshot->frames[0]), read_frame, error) &&
+           read_list(snapshot, "unreadable", RIG_WALK_TABLES_MAX, (void **)&snapshot->unreadable,
                      sizeof(snapshot->unreadable[0]), read_unreadable, error) &&
-           read_list(snapshot, "witnesses", (void **)&snapshot->witnesses,
+           read_list(snapshot, "witnesses", SIZE_MAX, (void **)&snapshot->witnesses,
                      sizeof(snapshot->witnesses[0]), read_witness, error) &&
            frames_fit(snapshot, error);
 }

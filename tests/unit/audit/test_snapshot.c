@@ -221,6 +221,29 @@ static void test_damaged_headers(void **state)
     }
 }
 
+/* A list with one item more than there may be. */
+static void test_long_lists(void **state)
+{
+    static const struct {
+        const char *key;
+        int limit;
+    } cases[] = {{"memory", 4096}, {"frames", 65536}, {"unreadable", 65536}};
+
+    (void)state;
+    for (size_t i = 0; i < SIZE_OF(cases); i++) {
+        struct snapshot_build build;
+        json_t *list = json_array();
+
+        for (int k = 0; k <= cases[i].limit; k++) {
+            json_array_append_new(list, json_null());
+        }
+        build_begin(&build);
+        json_object_set_new(build.header, cases[i].key, list);
+        expect(&build, EXIT_NOT_JUDGED, "are the most");
+        build_end(&build);
+    }
+}
+
 static void test_lines_that_are_no_header(void **state)
 {
     static const struct {
@@ -509,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_the_registers_of_el2),
         cmocka_unit_test(test_a_missing_register_is_named),
         cmocka_unit_test(test_damaged_headers),
+        cmocka_unit_test(test_long_lists),
         cmocka_unit_test(test_lines_that_are_no_header),
         cmocka_unit_test(test_a_line_without_end),
         cmocka_unit_test(test_a_header_is_bounded),
