@@ -28,6 +28,7 @@ add(struct list *list, const char *name, unsigned bits, uint64_t value, const ch
     field->bits = bits;
     field->value = value;
     va_start(arguments, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above
     vsnprintf(field->means, sizeof(field->means), format, arguments);
     va_end(arguments);
 }

@@ -26,7 +26,7 @@ struct walk_rights {
 };
 
 /* The registers with walks of both halves enabled: what the tables would say. */
-struct rig_walk_regs walk_without_epd(const struct rig_walk_regs *regs);
+struct rig_walk_regs walk_without_epd(const struct rig_walk_regs *from);
 
 /* `result` is the walk with the snapshot's registers. */
 void walk_rights_of(const struct snapshot *snapshot, const struct rig_walk_result *result,
