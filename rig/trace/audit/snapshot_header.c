@@ -27,6 +27,7 @@ __attribute__((format(printf, 2, 3))) static bool damaged(char *error, const cha
     int at = snprintf(error, SNAPSHOT_ERROR_TEXT, "damaged snapshot: ");
 
     va_start(arguments, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is above
     vsnprintf(error + at, SNAPSHOT_ERROR_TEXT - (size_t)at, format, arguments);
     va_end(arguments);
     return false;
