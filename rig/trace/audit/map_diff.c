@@ -35,7 +35,7 @@ static const struct space_entry *at(struct side *side, uint64_t va, uint64_t *la
     return entry;
 }
 
-/* One stretch in which the two say different things, always the same two. */
+/* One stretch in which each of the two says one thing; it ends where an entry of either does. */
 struct piece {
     const struct space_entry *old_entry;
     const struct space_entry *new_entry;
@@ -258,8 +258,6 @@ size_t map_difference(const struct space_map *old_map, const struct snapshot *ol
     };
     struct side old_side = {.map = old_map};
     struct side new_side = {.map = new_map};
-    struct piece open = {0};
-    bool is_open = false;
     size_t count = differing_registers(old_snapshot, new_snapshot, out, registers);
     uint64_t va = 0;
 
@@ -273,24 +271,13 @@ size_t map_difference(const struct space_map *old_map, const struct snapshot *ol
         const struct space_entry *is = at(&new_side, va, &last);
 
         if (!same(was, is, va)) {
-            if (is_open && open.old_entry == was && open.new_entry == is) {
-                open.last = last;
-            } else {
-                if (is_open) {
-                    put_piece(&page, &open);
-                }
-                open = (struct piece){was, is, va, last};
-                is_open = true;
-                count++;
-            }
+            put_piece(&page, &(struct piece){was, is, va, last});
+            count++;
         }
         if (last == UINT64_MAX) {
             break;
         }
         va = last + 1;
-    }
-    if (is_open) {
-        put_piece(&page, &open);
     }
     return count;
 }

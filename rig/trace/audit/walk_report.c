@@ -31,8 +31,7 @@ static struct shown show(const struct snapshot *snapshot, const struct rig_walk_
         struct snapshot_reader reader = {.snapshot = snapshot};
 
         (void)rig_walk(&regs, snapshot_read_u64, &reader, result->va, &shown.path);
-        shown.has_tables = shown.path.step_count != 0 && reader.missing == 0 &&
-                           shown.path.status != RIG_WALK_READ_FAILED;
+        shown.has_tables = shown.path.step_count != 0 && reader.missing == 0;
         if (!shown.has_tables) {
             shown.path = *result;
         }

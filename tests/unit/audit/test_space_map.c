@@ -295,6 +295,12 @@ static void test_names(void **state)
         {{KERNEL_PA, KERNEL_PA + 0x1fff}, true, true, ".text"},
         {{KERNEL_PA + 0x2000, KERNEL_PA + 0x27ff}, true, true, ".rodata"},
         {{0x5000, 0x5fff}, false, false, "stack"},
+        {{0x20000, 0x20fff}, false, false, "a"},
+        {{0x21000, 0x21fff}, false, false, "b"},
+        {{0x22000, 0x22fff}, false, false, "b"},
+        {{0x23000, 0x23fff}, false, false, "c"},
+        {{0x24000, 0x24fff}, false, false, "d"},
+        {{0x25000, 0x25fff}, false, false, "e"},
     };
     static const struct {
         uint64_t va;
@@ -307,6 +313,7 @@ static void test_names(void **state)
         {ELSEWHERE, KERNEL_PA, 16 * PAGE, ".text, .rodata, RAM"},
         {0x5000, RAM_PA, PAGE, "stack"},
         {0x6000, RAM_PA, PAGE, "RAM"},
+        {0x20000, RAM_PA, 6 * PAGE, "a, b, c and 2 more"},
         {ELSEWHERE, RAM_PA, RAM_SIZE, ".text, .rodata, RAM"},
         {ELSEWHERE, RAM_PA + RAM_SIZE - PAGE, 2 * PAGE, "RAM, beyond RAM"},
         {ELSEWHERE, DEVICE_PA, PAGE, "devices"},
@@ -545,6 +552,21 @@ static void test_bits_that_mean_nothing(void **state)
     }
 }
 
+static void test_other_faults(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_begin(&pair);
+    *space_entry(&pair.before, USER_DATA_VA + MIB(4), 2) = UINT64_C(0x70000000) | 3;
+    *space_entry(&pair.after, USER_DATA_VA + MIB(4), 2) = UINT64_C(1) << 41 | 3;
+    assert_int_equal(pair_differ(&pair), 1);
+    assert_non_null(strstr(pair.text, "    status table not readable -> address size fault\n"));
+    assert_non_null(
+        strstr(pair.text, "     2 MiB  -> ?             table not readable  its table"));
+    pair_end(&pair);
+}
+
 static void test_pages_come_and_go(void **state)
 {
     struct pair pair;
@@ -605,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_no_difference),
         cmocka_unit_test(test_one_descriptor_changes),
         cmocka_unit_test(test_bits_that_mean_nothing),
+        cmocka_unit_test(test_other_faults),
         cmocka_unit_test(test_pages_come_and_go),
         cmocka_unit_test(test_a_block_is_split),
         cmocka_unit_test(test_the_mmu_goes_on),

@@ -390,6 +390,8 @@ static void test_the_report_of_faults(void **state)
                                            "  With walks enabled: 0x5000 is PA 0x40200000",
                                            "    taken   EL1 ---, EL0 ---  by TCR_EL1.EPD0 = 1",
                                            NULL};
+    static const char *const unread[] = {"cannot be read\n", "EPD0 = 1 disables walks",
+                                         "With walks enabled: 0x5000 could not be judged", NULL};
     static const char *const gone[] = {"no table is read\n", "The snapshot has no tables", NULL};
     struct place place;
 
@@ -412,9 +414,12 @@ static void test_the_report_of_faults(void **state)
     regs_of(&place)->tcr |= TCR_EL1_EPD0_BIT;
     report(&place, disabled);
     regs_of(&place)->ttbr0 = 0x70000000;
-    report(&place, gone);
+    report(&place, unread);
     regs_of(&place)->tcr &= ~(uint64_t)TCR_EL1_EPD0_BIT;
     report(&place, nowhere);
+    regs_of(&place)->tcr |= TCR_EL1_EPD0_BIT;
+    regs_of(&place)->ttbr0 = RAM_PA; /* which the snapshot does not hold */
+    report(&place, gone);
     space_end(&place.space);
 }
 
@@ -427,6 +432,36 @@ static void check_fields(const struct walk_field *fields, size_t count)
         assert_true(length > 3 && length < WALK_FIELD_TEXT - 1);
         assert_true(fields[i].value < UINT64_C(1) << fields[i].bits);
     }
+}
+
+/* The root of a small half is less than a page, and lies somewhere in one. */
+static void test_the_index_in_a_small_root(void **state)
+{
+    static const char *const wanted[] = {"  level 2  entry    3 at 0x0047f00098: ", NULL};
+    struct place place;
+
+    (void)state;
+    space_begin(&place.space, 12);
+    place.va = 0x600000;
+    regs_of(&place)->tcr &= ~(uint64_t)TCR_EL1_T0SZ_MASK;
+    regs_of(&place)->tcr |= UINT64_C(39) << TCR_EL1_T0SZ_SHIFT;
+    regs_of(&place)->ttbr0 += 0x80;
+    space_map(&place.space, place.va, RAM_PA, 2, 1, USER_DATA);
+    report(&place, wanted);
+    space_end(&place.space);
+}
+
+static void test_execution_of_what_el0_may_write(void **state)
+{
+    const struct rig_walk_regs regs = {.mair = 0xff};
+    struct walk_field fields[WALK_FIELDS_MAX];
+
+    (void)state;
+    assert_int_equal(walk_leaf_fields(&regs, USER_RWX, fields), 7);
+    assert_string_equal(fields[5].name, "PXN");
+    assert_string_equal(fields[5].means, "EL1 may not execute all the same: EL0 may write it");
+    assert_int_equal(walk_leaf_fields(&regs, NORMAL | DESC_LEAF_AP_ALL_RO, fields), 7);
+    assert_string_equal(fields[5].means, "EL1 may execute");
 }
 
 /* Every value of every field has words, and none is cut off. */
@@ -465,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_random_descriptors),
         cmocka_unit_test(test_the_report),
         cmocka_unit_test(test_the_report_of_faults),
+        cmocka_unit_test(test_the_index_in_a_small_root),
+        cmocka_unit_test(test_execution_of_what_el0_may_write),
         cmocka_unit_test(test_field_words),
     };
 
