@@ -31,7 +31,8 @@ static struct shown show(const struct snapshot *snapshot, const struct rig_walk_
         struct snapshot_reader reader = {.snapshot = snapshot};
 
         (void)rig_walk(&regs, snapshot_read_u64, &reader, result->va, &shown.path);
-        shown.has_tables = shown.path.step_count != 0 && reader.missing == 0;
+        shown.has_tables =
+            shown.path.step_count != 0 && shown.path.steps[0].read != 0 && reader.missing == 0;
         if (!shown.has_tables) {
             shown.path = *result;
         }

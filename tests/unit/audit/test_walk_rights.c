@@ -413,13 +413,14 @@ static void test_the_report_of_faults(void **state)
     place_begin(&place, false, USER_DATA);
     regs_of(&place)->tcr |= TCR_EL1_EPD0_BIT;
     report(&place, disabled);
-    regs_of(&place)->ttbr0 = 0x70000000;
+    *space_entry(&place.space, place.va, 2) = 0x70000003;
     report(&place, unread);
+    *space_entry(&place.space, place.va, 2) = (RAM_PA + 0x1000) | 3;
+    report(&place, gone); /* which the snapshot does not hold */
+    regs_of(&place)->ttbr0 = 0x70000000;
+    report(&place, gone);
     regs_of(&place)->tcr &= ~(uint64_t)TCR_EL1_EPD0_BIT;
     report(&place, nowhere);
-    regs_of(&place)->tcr |= TCR_EL1_EPD0_BIT;
-    regs_of(&place)->ttbr0 = RAM_PA; /* which the snapshot does not hold */
-    report(&place, gone);
     space_end(&place.space);
 }
 
