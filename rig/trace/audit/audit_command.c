@@ -1,26 +1,12 @@
 #include "audit_command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "audit_options.h"
 #include "audit_report.h"
+#include "console.h"
 #include "flip_report.h"
 #include "json_fields.h"
-
-static enum exit_code say(enum exit_code code, const char *text)
-{
-    fprintf(stderr, "rig-trace: %s\n", text);
-    return code;
-}
-
-static bool use_colour(void)
-{
-    const char *off = getenv("NO_COLOR");
-
-    return isatty(STDOUT_FILENO) != 0 && (off == NULL || off[0] == '\0');
-}
 
 /* A wrong input is told before anything else; no answer outweighs a bad one. */
 static enum exit_code worse(enum exit_code left, enum exit_code right)
@@ -83,7 +69,7 @@ static enum exit_code put_json(const struct audit_options *options, json_t *audi
         json_put_count(object, "exit_code", (uint64_t)code);
         json_put(object, "audits", audits);
     }
-    return json_write(object, options->json, error) ? code : say(EXIT_USAGE, error);
+    return json_write(object, options->json, error) ? code : console_say(EXIT_USAGE, error);
 }
 
 static enum exit_code judge_one(const struct audit_options *options, const struct audit_spec *spec,
@@ -94,11 +80,11 @@ static enum exit_code judge_one(const struct audit_options *options, const struc
     enum exit_code code = audit_case_open(&item, path, spec, selection_of(options, spec), error);
 
     if (code != EXIT_HELD) {
-        (void)say(code, error);
+        (void)console_say(code, error);
     } else {
         code = item.code;
         if (!options->quiet) {
-            audit_report_text(&item, stdout, use_colour());
+            audit_report_text(&item, stdout, console_colour());
         } else if (item.not_judged[0] != '\0') {
             fprintf(stderr, "rig-trace: %s: could not judge: %s\n", path, item.not_judged);
         }
@@ -129,7 +115,7 @@ static enum exit_code flip_one(const struct audit_options *options, const struct
         audit_case_open(&item, options->snapshots[0], spec, selection_of(options, spec), error);
 
     if (code != EXIT_HELD) {
-        (void)say(code, error);
+        (void)console_say(code, error);
     } else if (item.code == EXIT_NOT_JUDGED) {
         code = EXIT_NOT_JUDGED;
         fprintf(stderr, "rig-trace: %s: could not judge: %s\n", item.path, item.not_judged);
@@ -139,11 +125,11 @@ static enum exit_code flip_one(const struct audit_options *options, const struct
         flips_run(&flips, &item, selection_of(options, spec));
         code = flips.code;
         if (!options->quiet) {
-            flip_report_text(&flips, &item, stdout, use_colour());
+            flip_report_text(&flips, &item, stdout, console_colour());
         }
         if (options->json != NULL &&
             !json_write(flip_report_json(&flips, &item), options->json, error)) {
-            code = say(EXIT_USAGE, error);
+            code = console_say(EXIT_USAGE, error);
         }
         flips_free(&flips);
     }
@@ -159,16 +145,13 @@ static enum exit_code audit(const struct audit_options *options)
 
     if (options->spec != NULL) {
         code = (enum exit_code)audit_spec_read(&spec, options->spec, error);
-        code = code != EXIT_HELD ? say(code, error) : check_ids(&spec, options->spec);
+        code = code != EXIT_HELD ? console_say(code, error) : check_ids(&spec, options->spec);
     }
     if (code == EXIT_HELD) {
         code = options->flips ? flip_one(options, &spec) : judge_all(options, &spec);
     }
     audit_spec_free(&spec);
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        return say(EXIT_NOT_JUDGED, "cannot write the report to standard output");
-    }
-    return code;
+    return console_flushed(code);
 }
 
 int audit_command(int argc, char **argv)

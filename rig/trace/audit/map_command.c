@@ -3,11 +3,9 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "exit_code.h"
+#include "console.h"
 #include "json_fields.h"
 #include "map_report.h"
 
@@ -70,12 +68,6 @@ struct mapped {
     struct snapshot_reader reader;
     struct space_map map;
 };
-
-static enum exit_code complain(enum exit_code code, const char *text)
-{
-    fprintf(stderr, "rig-trace: %s\n", text);
-    return code;
-}
 
 static bool take_filter(struct map_filter *filter, const char *text)
 {
@@ -172,7 +164,7 @@ static enum exit_code open_map(struct mapped *mapped, const char *path,
 
     memset(&mapped->map, 0, sizeof(mapped->map));
     if (code != EXIT_HELD) {
-        return complain((enum exit_code)code, error);
+        return console_say((enum exit_code)code, error);
     }
     if (!mapped->snapshot.walkable) {
         fprintf(stderr, "rig-trace: %s: %s\n", path, mapped->snapshot.not_walkable);
@@ -208,14 +200,7 @@ static enum exit_code put_json(json_t *object, const char *path, enum exit_code 
 {
     char error[OUTPUT_ERROR_TEXT];
 
-    return json_write(object, path, error) ? code : complain(EXIT_USAGE, error);
-}
-
-static bool use_colour(void)
-{
-    const char *off = getenv("NO_COLOR");
-
-    return isatty(STDOUT_FILENO) != 0 && (off == NULL || off[0] == '\0');
+    return json_write(object, path, error) ? code : console_say(EXIT_USAGE, error);
 }
 
 /* A level that the snapshot's regime has not has no rights: asking for them is a mistake. */
@@ -241,7 +226,8 @@ static enum exit_code show(const struct options *options, const struct audit_spe
 
     if (code == EXIT_HELD) {
         if (!options->quiet) {
-            map_report_text(&mapped.map, &mapped.snapshot, &options->filter, stdout, use_colour());
+            map_report_text(&mapped.map, &mapped.snapshot, &options->filter, stdout,
+                            console_colour());
         }
         if (options->json != NULL) {
             code = put_json(map_report_json(&mapped.map, &mapped.snapshot, &options->filter),
@@ -269,7 +255,7 @@ static enum exit_code compare(const struct options *options, const struct mapped
     json_put(object, "lines", lines);
     if (out == NULL) {
         json_decref(object);
-        return complain(EXIT_NOT_JUDGED, "/dev/null cannot be opened");
+        return console_say(EXIT_NOT_JUDGED, "/dev/null cannot be opened");
     }
     count = map_difference(&old_side->map, &old_side->snapshot, &new_side->map, &new_side->snapshot,
                            out, registers, lines);
@@ -297,7 +283,7 @@ static enum exit_code difference(const struct options *options, const struct aud
 
     code = code == EXIT_HELD ? other : code;
     if (code == EXIT_HELD && sides[0].snapshot.regs.regime != sides[1].snapshot.regs.regime) {
-        code = complain(EXIT_USAGE, "the two snapshots are of different regimes");
+        code = console_say(EXIT_USAGE, "the two snapshots are of different regimes");
     }
     if (code == EXIT_HELD) {
         code = compare(options, &sides[0], &sides[1]);
@@ -319,14 +305,11 @@ int map_command(int argc, char **argv)
     }
     if (options.spec != NULL) {
         code = (enum exit_code)audit_spec_read(&spec, options.spec, error);
-        code = code == EXIT_HELD ? code : complain(code, error);
+        code = code == EXIT_HELD ? code : console_say(code, error);
     }
     if (code == EXIT_HELD) {
         code = options.diff ? difference(&options, &spec) : show(&options, &spec);
     }
     audit_spec_free(&spec);
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        return complain(EXIT_NOT_JUDGED, "cannot write the report to standard output");
-    }
-    return (int)code;
+    return console_flushed(code);
 }

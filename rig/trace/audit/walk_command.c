@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exit_code.h"
+#include "console.h"
 #include "json_fields.h"
 #include "map_command.h"
 #include "walk_report.h"
@@ -37,12 +37,6 @@ struct options {
     const char *spec;
     const char *json;
 };
-
-static enum exit_code complain(enum exit_code code, const char *text)
-{
-    fprintf(stderr, "rig-trace: %s\n", text);
-    return code;
-}
 
 /* EXIT_HELD to go on, EXIT_BROKEN when only help was wanted, EXIT_USAGE. */
 static enum exit_code parse(struct options *options, int argc, char **argv)
@@ -127,14 +121,14 @@ static enum exit_code walk(const struct options *options, const struct audit_spe
     json_put_text(object, "schema", "rig-walk-1");
     json_put(object, "walks", walks);
     if (code != EXIT_HELD) {
-        (void)complain(code, error);
+        (void)console_say(code, error);
     } else if (!snapshot.walkable) {
-        code = complain(EXIT_NOT_JUDGED, snapshot.not_walkable);
+        code = console_say(EXIT_NOT_JUDGED, snapshot.not_walkable);
     } else {
         code = walk_all(&snapshot, spec, words + 1, walks);
     }
     if (code == EXIT_HELD && options->json != NULL) {
-        code = json_write(object, options->json, error) ? code : complain(EXIT_USAGE, error);
+        code = json_write(object, options->json, error) ? code : console_say(EXIT_USAGE, error);
     } else {
         json_decref(object);
     }
@@ -154,14 +148,11 @@ int walk_command(int argc, char **argv)
     }
     if (options.spec != NULL) {
         code = (enum exit_code)audit_spec_read(&spec, options.spec, error);
-        code = code == EXIT_HELD ? code : complain(code, error);
+        code = code == EXIT_HELD ? code : console_say(code, error);
     }
     if (code == EXIT_HELD) {
         code = walk(&options, &spec, argv + optind);
     }
     audit_spec_free(&spec);
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        return complain(EXIT_NOT_JUDGED, "cannot write the report to standard output");
-    }
-    return (int)code;
+    return console_flushed(code);
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "console.h"
 #include "coverage.h"
 #include "mapping.h"
 #include "output.h"
@@ -60,8 +61,7 @@ static enum exit_code write_reports(const struct coverage *report,
         return EXIT_USAGE;
     }
     coverage_text(report, stdout);
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        fputs("rig-trace: cannot write the report to standard output\n", stderr);
+    if (console_flushed(EXIT_HELD) != EXIT_HELD) {
         return EXIT_NOT_JUDGED;
     }
     return say_findings(report) ? EXIT_BROKEN : EXIT_HELD;

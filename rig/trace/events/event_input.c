@@ -5,13 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console.h"
 #include "memory.h"
-
-static enum exit_code say(enum exit_code code, const char *text)
-{
-    fprintf(stderr, "rig-trace: %s\n", text);
-    return code;
-}
 
 /* Whether the trace, when it tells what ran, tells of this image. */
 static bool same_image(const struct event_input *input)
@@ -35,11 +30,11 @@ static enum exit_code open_image(struct event_input *input)
     _Static_assert((int)IMAGE_ERROR_TEXT <= (int)SYMBOLS_ERROR_TEXT, "one buffer serves both");
     char error[SYMBOLS_ERROR_TEXT];
     if (!image_open(&input->image, input->options->elf, error)) {
-        return say(EXIT_USAGE, error);
+        return console_say(EXIT_USAGE, error);
     }
     input->symbols = symbols_open(input->options->elf, error);
     if (input->symbols == NULL) {
-        return say(EXIT_USAGE, error);
+        return console_say(EXIT_USAGE, error);
     }
     return same_image(input) ? EXIT_HELD : EXIT_USAGE;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "judge.h"
 #include "options.h"
 #include "pack.h"
@@ -21,12 +22,6 @@ struct run {
     struct judgement judgement;
     struct symbols *symbols;
 };
-
-static enum exit_code say(enum exit_code code, const char *text)
-{
-    fprintf(stderr, "rig-trace: %s\n", text);
-    return code;
-}
 
 /* Give each rule with `at` the range of its symbol. */
 static bool resolve_symbols(struct run *run)
@@ -53,7 +48,7 @@ static bool read_log(struct run *run, struct tally *tally, const char *path)
 {
     struct message_matcher matcher = pack_message_matcher(&run->pack);
     if (!tally_init(tally, run->options.max_sites, &matcher)) {
-        say(EXIT_NOT_JUDGED, "out of memory");
+        console_say(EXIT_NOT_JUDGED, "out of memory");
         return false;
     }
     int error = log_reader_file(&tally->reader, path, isatty(STDERR_FILENO) != 0);
@@ -61,12 +56,6 @@ static bool read_log(struct run *run, struct tally *tally, const char *path)
         fprintf(stderr, "rig-trace: %s: cannot read the log: %s\n", path, strerror(error));
     }
     return error == 0;
-}
-
-static bool use_colour(void)
-{
-    const char *off = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) != 0 && (off == NULL || off[0] == '\0');
 }
 
 static enum exit_code write_reports(const struct run *run, const struct tally *baseline)
@@ -80,13 +69,13 @@ static enum exit_code write_reports(const struct run *run, const struct tally *b
         .judgement = &run->judgement,
         .symbols = run->symbols,
     };
-    report_text(&report, stdout, use_colour());
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        return say(EXIT_NOT_JUDGED, "cannot write the report to standard output");
+    report_text(&report, stdout, console_colour());
+    if (console_flushed(EXIT_HELD) != EXIT_HELD) {
+        return EXIT_NOT_JUDGED;
     }
     if (run->options.json != NULL &&
         !report_json(&report, run->options.json, error, sizeof(error))) {
-        return say(EXIT_USAGE, error);
+        return console_say(EXIT_USAGE, error);
     }
     return run->judgement.exit_code;
 }
@@ -96,12 +85,12 @@ static enum exit_code gate(struct run *run)
     char error[SYMBOLS_ERROR_TEXT];
     _Static_assert((int)PACK_ERROR_TEXT <= (int)SYMBOLS_ERROR_TEXT, "one buffer serves both");
     if (!pack_load(&run->pack, run->options.rules, run->options.variant, error)) {
-        return say(EXIT_USAGE, error);
+        return console_say(EXIT_USAGE, error);
     }
     if (run->options.elf != NULL) {
         run->symbols = symbols_open(run->options.elf, error);
         if (run->symbols == NULL) {
-            return say(EXIT_USAGE, error);
+            return console_say(EXIT_USAGE, error);
         }
     }
     if (!resolve_symbols(run)) {
@@ -113,7 +102,7 @@ static enum exit_code gate(struct run *run)
         return EXIT_NOT_JUDGED;
     }
     if (!judge(&run->judgement, &run->pack, &run->tally, baseline)) {
-        return say(EXIT_NOT_JUDGED, "out of memory");
+        return console_say(EXIT_NOT_JUDGED, "out of memory");
     }
     return write_reports(run, baseline);
 }
@@ -127,7 +116,7 @@ int gate_command(int argc, char **argv)
     }
     struct run *run = calloc(1, sizeof(*run));
     if (run == NULL) {
-        return (int)say(EXIT_NOT_JUDGED, "out of memory");
+        return (int)console_say(EXIT_NOT_JUDGED, "out of memory");
     }
     run->options = options;
     enum exit_code code = gate(run);

@@ -1,36 +1,23 @@
 #include "order_command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
+#include "console.h"
 #include "order_report.h"
 
 enum { FINDINGS_KEPT = 100000 };
-
-static enum exit_code say(enum exit_code code, const char *text)
-{
-    fprintf(stderr, "rig-trace: %s\n", text);
-    return code;
-}
-
-static bool use_colour(void)
-{
-    const char *off = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) != 0 && (off == NULL || off[0] == '\0');
-}
 
 static enum exit_code write_reports(const struct order_report *report)
 {
     char error[OUTPUT_ERROR_TEXT];
     if (!report->options->quiet) {
-        order_report_text(report, stdout, use_colour());
+        order_report_text(report, stdout, console_colour());
     }
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        return say(EXIT_NOT_JUDGED, "cannot write the report to standard output");
+    if (console_flushed(EXIT_HELD) != EXIT_HELD) {
+        return EXIT_NOT_JUDGED;
     }
     if (report->options->json != NULL && !order_report_json(report, report->options->json, error)) {
-        return say(EXIT_USAGE, error);
+        return console_say(EXIT_USAGE, error);
     }
     return report->verdict->code;
 }
@@ -47,11 +34,11 @@ static enum exit_code order(struct event_input *input, struct order_options *opt
         .finding_limit = FINDINGS_KEPT,
     };
     if (!disassembler_open(&disassembler)) {
-        return say(EXIT_NOT_JUDGED, "Capstone cannot decode AArch64 here");
+        return console_say(EXIT_NOT_JUDGED, "Capstone cannot decode AArch64 here");
     }
     if (!order_check(&input->trace, &settings, &result, error)) {
         disassembler_close(&disassembler);
-        return say(EXIT_NOT_JUDGED, error);
+        return console_say(EXIT_NOT_JUDGED, error);
     }
     order_verdict_make(&verdict, input, options, &result);
     const struct order_report report = {input, options, &result, &verdict, &disassembler};
