@@ -12,7 +12,7 @@ from .errors import Exit
 from .rig_trace import Judged, report_of
 
 SCHEMA = "rig-audit-1"
-KIND = GROUP = "address-space"
+GROUP = "address-space"  # and the kind of its checks
 
 
 def audit(
@@ -70,7 +70,7 @@ class _Maker:
         return Check(
             id=f"{self._entry['id']}.{name}",
             rule=rule,
-            kind=KIND,
+            kind=GROUP,
             group=GROUP,
             status=status,
             text=text,
@@ -145,7 +145,7 @@ def expression_check(
     return Check(
         id=f"{entry['id']}.require.{number}",
         rule=entry["id"],
-        kind=KIND,
+        kind=GROUP,
         group=GROUP,
         status=PASS if holds else FAIL,
         text=text,

@@ -23,9 +23,9 @@ from .report_text import TextReport
 from .session import RunDir, check_cpu, prepare_outputs
 from .snapshot import Place, Setup, file_name, take, take_running
 from .snapshot_capture import WITNESSES
+from .space_schema import END
 from .stepping import for_variant
 
-END = "end"
 _WITNESSES_MAX = 100_000
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 

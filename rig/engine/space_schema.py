@@ -70,10 +70,6 @@ WAIVER = Record(
 )
 
 
-def _some_place(item: dict[str, Any]) -> str:
-    return "" if item.get("at") else "has no `at`, expected a checkpoint, or `end`"
-
-
 ADDRESS_SPACE = Record(
     {
         "id": IDENT,
@@ -88,7 +84,6 @@ ADDRESS_SPACE = Record(
         "spec": TEXT,
     },
     required=("id", "at", "why"),
-    check=_some_place,
 )
 SPACE_RULE = Record({"id": IDENT, "why": TEXT, "spec": TEXT}, required=("id", "why", "spec"))
 END = "end"  # `at: end`: where the guest turns the machine off

@@ -16,9 +16,27 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-ABI = 2
+from .walk_abi import (
+    ABI,
+    GO_ON,
+    MEMBERS,
+    NOT_READABLE,
+    READ,
+    STOP,
+    VISIT_ENTRY,
+    VISIT_RUN,
+    VISIT_TABLE,
+    RawAttributes,
+    RawEntry,
+    RawHalf,
+    RawRegs,
+    RawResult,
+    RawRun,
+    RawTable,
+    declare,
+)
+
 ADDRESS_SPACE = 1 << 64
-MEMBERS = "sctlr tcr ttbr0 ttbr1 mair id_aa64mmfr0 id_aa64mmfr1 id_aa64mmfr2 pstate regime".split()
 # Absent means 0: the CPU lacks the optional features they announce; PAN is clear.
 OPTIONAL_REGISTERS = ("id_aa64mmfr1", "id_aa64mmfr2", "pstate")
 REGISTER_ALIASES = {"cpsr": "pstate"}
@@ -80,114 +98,6 @@ class Memory(IntEnum):
     DEVICE_GRE = 3
     NORMAL = 4
     RESERVED = 5
-
-
-# --- the C structures, member for member ----------------------------------------------------------
-
-ATTRIBUTE_BYTES = (
-    "el1_read el1_write el1_exec el0_read el0_write el0_exec pan_blocks_el1 attr_index mair_attr "
-    "memory sh shareability ng contiguous af guarded dbm flat data_cache_off reserved"
-).split()
-
-
-class _Regs(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in MEMBERS]
-
-
-class _Attributes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint8) for name in ATTRIBUTE_BYTES]
-
-
-class _Step(ctypes.Structure):
-    _fields_ = [
-        ("descriptor_pa", ctypes.c_uint64),
-        ("descriptor", ctypes.c_uint64),
-        ("level", ctypes.c_uint8),
-        ("read", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 6),
-    ]
-
-
-class _Result(ctypes.Structure):
-    _fields_ = [
-        ("va", ctypes.c_uint64),
-        ("pa", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-        ("steps", _Step * 4),
-        ("attr", _Attributes),
-        ("status", ctypes.c_uint8),
-        ("reason", ctypes.c_uint8),
-        ("level", ctypes.c_uint8),
-        ("has_pa", ctypes.c_uint8),
-        ("upper", ctypes.c_uint8),
-        ("step_count", ctypes.c_uint8),
-        ("txsz", ctypes.c_uint8),
-        ("regime", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 4),
-    ]
-
-
-class _Run(ctypes.Structure):
-    _fields_ = [
-        ("first_va", ctypes.c_uint64),
-        ("last_va", ctypes.c_uint64),
-        ("pa", ctypes.c_uint64),
-        ("smallest_leaf", ctypes.c_uint64),
-        ("largest_leaf", ctypes.c_uint64),
-        ("attr", _Attributes),
-        ("status", ctypes.c_uint8),
-        ("reason", ctypes.c_uint8),
-        ("has_pa", ctypes.c_uint8),
-        ("level_min", ctypes.c_uint8),
-        ("level_max", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 7),
-    ]
-
-
-class _Table(ctypes.Structure):
-    _fields_ = [
-        ("pa", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-        ("level", ctypes.c_uint8),
-        ("upper", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 6),
-    ]
-
-
-class _Entry(ctypes.Structure):
-    _fields_ = [
-        ("result", _Result),
-        ("last_va", ctypes.c_uint64),
-        ("kind", ctypes.c_uint8),
-        ("start_level", ctypes.c_uint8),
-        ("granule_bits", ctypes.c_uint8),
-        ("input_bits", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 4),
-    ]
-
-
-HALF_BYTES = (
-    "walk_disabled start_level granule_bits input_bits output_bits status reason tbi"
-).split()
-
-
-class _Half(ctypes.Structure):
-    _fields_ = [
-        ("first_va", ctypes.c_uint64),
-        ("last_va", ctypes.c_uint64),
-        ("root_pa", ctypes.c_uint64),
-        ("root_size", ctypes.c_uint64),
-        *((name, ctypes.c_uint8) for name in HALF_BYTES),
-    ]
-
-
-_READ = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)
-)
-_VISIT_RUN = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Run))
-_VISIT_TABLE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Table))
-_VISIT_ENTRY = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(_Entry))
-_GO_ON, _NOT_READABLE, _STOP = 0, 1, -1
 
 
 # --- what callers get -----------------------------------------------------------------------------
@@ -319,12 +229,12 @@ def _u64(value: int, what: str) -> int:
     return value % ADDRESS_SPACE
 
 
-def _registers(values: Mapping[str, int], regime: str) -> _Regs:
+def _registers(values: Mapping[str, int], regime: str) -> RawRegs:
     """Accepts architectural names (TCR_EL1, or TCR_EL2 in that regime) and plain ones (tcr);
     ignores other registers."""
     if regime not in (EL1_0, EL2):
         raise WalkError(f"walker: no such regime: {regime} (only {EL1_0} and {EL2})")
-    regs = _Regs(regime=int(regime == EL2))
+    regs = RawRegs(regime=int(regime == EL2))
     suffix = "_EL2" if regime == EL2 else "_EL1"
     own = ("sctlr", "tcr", "ttbr0", "mair") if regime == EL2 else tuple(MEMBERS[:5])
     names = {name: name for name in (*own, "id_aa64mmfr0", *OPTIONAL_REGISTERS)}
@@ -345,7 +255,7 @@ def _registers(values: Mapping[str, int], regime: str) -> _Regs:
     return regs
 
 
-def _steps(raw: _Result) -> tuple[Step, ...]:
+def _steps(raw: RawResult) -> tuple[Step, ...]:
     return tuple(
         Step(step.level, step.descriptor_pa, step.descriptor if step.read else None)
         for step in raw.steps[: raw.step_count]
@@ -365,32 +275,14 @@ def load_library(path: str | Path) -> ctypes.CDLL:
     lib.rig_walk_result_size.restype = ctypes.c_size_t
     lib.rig_walk_run_size.restype = ctypes.c_size_t
     sizes = [lib.rig_walk_abi(), lib.rig_walk_result_size(), lib.rig_walk_run_size()]
-    expected = [ABI, ctypes.sizeof(_Result), ctypes.sizeof(_Run)]
+    expected = [ABI, ctypes.sizeof(RawResult), ctypes.sizeof(RawRun)]
     if sizes == expected:
         lib.rig_walk_entry_size.restype = ctypes.c_size_t
         sizes.append(lib.rig_walk_entry_size())
-        expected.append(ctypes.sizeof(_Entry))
+        expected.append(ctypes.sizeof(RawEntry))
     if sizes != expected:
         raise WalkError(f"{path}: ABI {sizes}, this binding needs {expected}: rebuild the rig")
-    lib.rig_walk.argtypes = [
-        ctypes.POINTER(_Regs), _READ, ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(_Result),
-    ]  # fmt: skip
-    lib.rig_walk_range.argtypes = [
-        ctypes.POINTER(_Regs), _READ, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
-        _VISIT_RUN, ctypes.c_void_p, ctypes.c_uint64,
-    ]  # fmt: skip
-    lib.rig_walk_tables.argtypes = [
-        ctypes.POINTER(_Regs), _READ, ctypes.c_void_p, ctypes.c_int, _VISIT_TABLE, ctypes.c_void_p,
-    ]  # fmt: skip
-    lib.rig_walk_entries.argtypes = [
-        ctypes.POINTER(_Regs), _READ, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
-        _VISIT_ENTRY, ctypes.c_void_p, ctypes.c_uint64,
-    ]  # fmt: skip
-    lib.rig_walk_half.argtypes = [ctypes.POINTER(_Regs), ctypes.c_int, ctypes.POINTER(_Half)]
-    lib.rig_walk_half.restype = None
-    lib.rig_walk_describe.argtypes = [ctypes.POINTER(_Result), ctypes.c_char_p, ctypes.c_size_t]
-    for name in ("rig_walk_memory_text", "rig_walk_shareability_text"):
-        getattr(lib, name).argtypes = [ctypes.c_uint8, ctypes.c_char_p, ctypes.c_size_t]
+    declare(lib)
     return lib
 
 
@@ -400,7 +292,7 @@ class _Guard:
     def __init__(self, read_u64: ReadU64) -> None:
         self._read_u64 = read_u64
         self._error: BaseException | None = None
-        self.read = _READ(self._read)
+        self.read = READ(self._read)
 
     def _read(self, _ctx: object, pa: int, value: ctypes._Pointer[ctypes.c_uint64]) -> int:
         return self.run(self._read_into, pa, value)
@@ -408,19 +300,19 @@ class _Guard:
     def _read_into(self, pa: int, value: ctypes._Pointer[ctypes.c_uint64]) -> int:
         word = self._read_u64(pa)
         if word is None:
-            return _NOT_READABLE
+            return NOT_READABLE
         value[0] = _u64(int(word), f"descriptor at {pa:#x}")
-        return _GO_ON
+        return GO_ON
 
     def run(self, function: Callable[..., int], *arguments: object) -> int:
         """Call function; an exception (also KeyboardInterrupt) becomes "stop" and is kept."""
         if self._error is not None:
-            return _STOP
+            return STOP
         try:
             return function(*arguments)
         except BaseException as error:  # pylint: disable=broad-exception-caught # raised by finish
             self._error = error
-            return _STOP
+            return STOP
 
     def finish(self) -> None:
         """Raise what a callback raised."""
@@ -445,7 +337,7 @@ class Walker:
     def walk(self, va: int) -> WalkResult:
         """Translate one address; a fault is a result, not an exception."""
         guard = _Guard(self._read_u64)
-        raw = _Result()
+        raw = RawResult()
         self._lib.rig_walk(self._regs, guard.read, None, _u64(va, "address"), raw)
         guard.finish()
         return WalkResult(
@@ -475,11 +367,11 @@ class Walker:
             return runs
         guard = _Guard(self._read_u64)
 
-        def keep(run: ctypes._Pointer[_Run]) -> int:
+        def keep(run: ctypes._Pointer[RawRun]) -> int:
             runs.append(self._run(run[0]))
-            return _GO_ON
+            return GO_ON
 
-        visit = _VISIT_RUN(lambda _user, run: guard.run(keep, run))
+        visit = VISIT_RUN(lambda _user, run: guard.run(keep, run))
         status = self._lib.rig_walk_range(
             self._regs, guard.read, None, start, end - 1, visit, None, max_reads
         )
@@ -499,11 +391,11 @@ class Walker:
             return entries
         guard = _Guard(self._read_u64)
 
-        def keep(entry: ctypes._Pointer[_Entry]) -> int:
+        def keep(entry: ctypes._Pointer[RawEntry]) -> int:
             entries.append(self._entry(entry[0]))
-            return _GO_ON
+            return GO_ON
 
-        visit = _VISIT_ENTRY(lambda _user, entry: guard.run(keep, entry))
+        visit = VISIT_ENTRY(lambda _user, entry: guard.run(keep, entry))
         status = self._lib.rig_walk_entries(
             self._regs, guard.read, None, start, end - 1, visit, None, max_reads
         )
@@ -515,7 +407,7 @@ class Walker:
 
     def half(self, upper: bool) -> Half:
         """The geometry of the lower or the upper half."""
-        raw = _Half()
+        raw = RawHalf()
         self._lib.rig_walk_half(self._regs, int(upper), raw)
         return Half(
             start=raw.first_va,
@@ -537,12 +429,12 @@ class Walker:
         tables: list[Table] = []
         guard = _Guard(self._read_u64)
 
-        def keep(table: ctypes._Pointer[_Table]) -> int:
+        def keep(table: ctypes._Pointer[RawTable]) -> int:
             raw = table[0]
             tables.append(Table(raw.pa, raw.size, raw.level, bool(raw.upper)))
-            return _GO_ON
+            return GO_ON
 
-        visit = _VISIT_TABLE(lambda _user, table: guard.run(keep, table))
+        visit = VISIT_TABLE(lambda _user, table: guard.run(keep, table))
         status = Status(
             self._lib.rig_walk_tables(
                 self._regs, guard.read, None, int(include_disabled), visit, None
@@ -553,7 +445,7 @@ class Walker:
             raise WalkError(f"tables: {status.name} after {len(tables)} tables")
         return tables
 
-    def _entry(self, raw: _Entry) -> Entry:
+    def _entry(self, raw: RawEntry) -> Entry:
         result = raw.result
         kind = EntryKind(raw.kind)
         leaf = kind is EntryKind.LEAF and result.has_pa
@@ -570,7 +462,7 @@ class Walker:
             attributes=self._attributes(result.attr) if leaf else None,
         )
 
-    def _run(self, raw: _Run) -> Run:
+    def _run(self, raw: RawRun) -> Run:
         return Run(
             start=raw.first_va,
             end=raw.last_va + 1,
@@ -582,7 +474,7 @@ class Walker:
             attributes=self._attributes(raw.attr) if raw.has_pa else None,
         )
 
-    def _attributes(self, raw: _Attributes) -> Attributes:
+    def _attributes(self, raw: RawAttributes) -> Attributes:
         def rights(level: str) -> str:
             members = (("read", "r"), ("write", "w"), ("exec", "x"))
             return "".join(c if getattr(raw, f"{level}_{m}") else "-" for m, c in members)
