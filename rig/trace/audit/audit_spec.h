@@ -49,14 +49,14 @@ enum audit_map_pa { AUDIT_PA_EXACT, AUDIT_PA_ANY_RAM };
 /* One line of the expected map. Words are compared with those of the map's own output. */
 struct audit_map_line {
     struct audit_range range;
-    enum audit_map_pa pa_kind;
     uint64_t pa;
     const char *el1;          /* "r-x" */
     const char *el0;          /* "---" */
     const char *memory;       /* "Normal WB", "Device-nGnRnE": as space_map_memory_words */
     const char *shareability; /* "inner", "outer", "non"; NULL: not asked (devices) */
+    const char *name;         /* what the pack calls it */
+    enum audit_map_pa pa_kind;
     bool global;
-    const char *name; /* what the pack calls it */
 };
 
 /* Bits of a kind of descriptor whose flip may go unreported. */

@@ -250,7 +250,7 @@ class Inputs(RigTest):
         self.refuse(r"broken.yaml:2:1: .*broken YAML", "step", "--pack", broken, "--elf", elf)
         for old, new, words in (
             ("TCR_EL1.EPD1 == 1", "TCR_EL8.EPD1 == 1", r"changed.yaml:\d+:\d+: .*unknown register"),
-            ("guest: foreign", "guest: foreign\naddress_space: []", "not implemented"),
+            ("guest: foreign", "guest: foreign\naddress_space: [{at: nowhere}]", "no checkpoint"),
             ("use: [arm64]", "use: [arm65]", "no pack 'arm65'"),
             ("to: masked", "to: unmasked", "no checkpoint"),
         ):

@@ -17,11 +17,10 @@ struct lie {
     uint64_t mair;
     uint64_t descriptor_clear; /* bits of every descriptor */
     uint64_t descriptor_set;
+    uint64_t pa; /* of the answer itself */
     bool no_pan;
     bool other_regime;
-    /* changes of the answer itself */
-    uint64_t pa;
-    bool level;
+    bool level; /* of the answer, as is fault_kind */
     bool fault_kind;
 };
 
