@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import audit, cover, order, snapshot_command
+from . import audit, completion, cover, faults_baseline, init_command, order, snapshot_command
 from . import pack as pack_file
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
 from .explain import explain
 from .paths import RULES, pack_path
 from .process import Signals
+from .replay_debug import replay
 from .report_text import TextReport, stdout
 from .session import judge, judge_given_log, prepare_outputs
 from .verdict import verdict
@@ -53,6 +54,7 @@ def _judge_options(parser: argparse.ArgumentParser, pack: str | None = "tyrne") 
     parser.add_argument("--group", help="judge only this group of checks")
     parser.add_argument("--json", help="write the report as JSON")
     parser.add_argument("--junit", help="write the report as JUnit XML")
+    parser.add_argument("--html", help="write the report as one HTML file that needs no network")
     parser.add_argument(
         "--timeout", type=_seconds, default=120.0, help="bound of each phase, seconds (120)"
     )
@@ -94,6 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "gate the exceptions of a free run, or of a given -d int,unimp,guest_errors log"
     faults = commands.add_parser("faults", help=text, description=text)
     faults.add_argument("log", nargs="?", help="a recorded log instead of a new run")
+    faults_baseline.add_options(faults)
     _judge_options(faults)
     text = "judge the order of what a run executes by the ordering rules, or of a given event trace"
     ordered = commands.add_parser("order", help=text, description=text)
@@ -134,8 +137,13 @@ def build_parser() -> argparse.ArgumentParser:
     debugged.add_argument(
         "--at-count", type=int, default=0, help="step this many instructions first"
     )
+    debugged.add_argument(
+        "--replay", metavar="RUN", help="reopen a failed run (its run directory), to step backwards"
+    )
     debugged.add_argument("--eval", action="append", default=[], help="a gdb command to run then")
     debugged.add_argument("--batch", action="store_true", help="leave gdb after --eval")
+    init_command.add_options(commands)
+    completion.add_options(commands)
     return parser
 
 
@@ -167,7 +175,7 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
         case "verdict":
             return verdict(Path(args.run), args.group, args.elf, report)
         case "debug":
-            return debug(args)
+            return replay(args) if args.replay else debug(args)
     return _OTHERS.get(args.command, _judge)(args, report)
 
 
@@ -175,7 +183,9 @@ def _dispatch(args: argparse.Namespace, report: TextReport) -> int:
 _OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
     "annotate": cover.command,
     "audit": audit.audit_command,
+    "completion": completion.command,
     "cover": cover.command,
+    "init": init_command.command,
     "map": audit.map_command,
     "snapshot": snapshot_command.command,
     "walk": audit.walk_command,
@@ -185,7 +195,7 @@ _OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
 def _judge(args: argparse.Namespace, report: TextReport) -> int:
     if args.run_dir is not None and not args.run_dir:
         raise UsageError("--run-dir is empty")
-    prepare_outputs(args.json, args.junit)
+    prepare_outputs(args.json, args.junit, args.html)
     if args.command == "faults" and args.log:
         return judge_given_log(args, report)
     if args.command == "order":

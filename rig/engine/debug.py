@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .errors import UsageError
 from .paths import GDB_MAIN, compiled
@@ -41,31 +43,41 @@ def debug(args: argparse.Namespace) -> int:
     run_dir = RunDir(args.run_dir)
     path = run_dir.phase(variants[0], "debug")
     try:
-        with Children(pick_cpu()) as children, (path / "events.jsonl").open("w") as events:
+        with Children(pick_cpu()) as children:
             start_stopped(children, machine, inputs.image, path)
             job["made"]["machine"] = machine.describe()
-            job["tool"] = str(compiled("rig-trace", inputs.elf) or "")
-            job |= {"interactive": True, "stop_at": args.at or "", "stop_count": args.at_count}
-            job["events_fd"] = events.fileno()
-            job["sources"] = source_directories(inputs.elf)
-            job_path = path / "job.json"
-            job_path.write_text(json.dumps(job), encoding="utf-8")
-            # gdb owns the terminal now: Ctrl-C is its, and stops the guest.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-q", "-x", str(GDB_MAIN)]
-            for line in args.eval:
-                command += ["-ex", line]
-            if args.batch:
-                command.insert(1, "-batch")
-            done = subprocess.run(
-                [find_tool("setpriv"), "--pdeathsig", "KILL", *command],
-                cwd=path,
-                env={**os.environ, "RIG_JOB": str(job_path), "RIG_INTERACTIVE": "1"},
-                pass_fds=(events.fileno(),),
-                check=False,
-                restore_signals=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )
-        return done.returncode
+            job |= {"stop_at": args.at or "", "stop_count": args.at_count}
+            return open_gdb(job, inputs.elf, path, args.eval, args.batch)
     finally:
         run_dir.finish(False)
+
+
+def open_gdb(job: dict[str, Any], elf: Path, path: Path, lines: Sequence[str], batch: bool) -> int:
+    """Give gdb the terminal, with the engine's commands for this job; its exit status.
+
+    QEMU is the caller's, and listens at the job's socket in the directory `path`. `lines` are gdb
+    commands to run first, `batch` leaves gdb after them.
+    """
+    with (path / "events.jsonl").open("w") as events:
+        job = {**job, "interactive": True, "events_fd": events.fileno()}
+        job["tool"] = str(compiled("rig-trace", elf) or "")
+        job["sources"] = source_directories(elf)
+        job_path = path / "job.json"
+        job_path.write_text(json.dumps(job), encoding="utf-8")
+        # gdb owns the terminal now: Ctrl-C is its, and stops the guest.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-q", "-x", str(GDB_MAIN)]
+        for line in lines:
+            command += ["-ex", line]
+        if batch:
+            command.insert(1, "-batch")
+        done = subprocess.run(
+            [find_tool("setpriv"), "--pdeathsig", "KILL", *command],
+            cwd=path,
+            env={**os.environ, "RIG_JOB": str(job_path), "RIG_INTERACTIVE": "1"},
+            pass_fds=(events.fileno(),),
+            check=False,
+            restore_signals=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+    return done.returncode

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import elf as elf_file
 from . import pack as pack_file
-from . import registers, report_json, report_junit
+from . import registers, replay_record, report_html, report_json, report_junit
 from .audit_check import GROUP as SPACES
 from .audit_phase import AddressSpaces
 from .errors import CannotJudge, PackError, RigError, UsageError
@@ -83,7 +83,7 @@ def prepare_outputs(*names: str | None, what: str = "report") -> None:
         if name is None:
             continue
         if not name:
-            raise UsageError("--json or --junit is empty; give a file name")
+            raise UsageError("--json, --junit or --html is empty; give a file name")
         path = Path(name)
         cannot = f"{name}: cannot write the {what}"
         if path.exists() and not path.is_file():
@@ -216,6 +216,8 @@ def run_variants(
         if args.group is not None:
             _only_group(run, args.group)
         keep = run.code() != 0
+        if keep:
+            replay_record.record_again(args, run, run_dir.path, report)
         kept = str(run_dir.path) if keep or args.run_dir else ""
         report.summary(run, kept)
         _write_reports(args, run)
@@ -237,6 +239,8 @@ def _write_reports(args: argparse.Namespace, run: RunResult) -> None:
         report_json.write(run, Path(args.json))
     if args.junit:
         report_junit.write(run, Path(args.junit))
+    if args.html:
+        report_html.write(run, Path(args.html))
 
 
 def check_cpu(cpu: str | None) -> None:
