@@ -137,9 +137,12 @@ def _bits(text: str) -> tuple[int, int]:
 
 def load(path: Path) -> Table:
     """Read sysregs.yaml."""
-    import yaml  # pylint: disable=import-outside-toplevel # not needed inside gdb
+    # pylint: disable=import-outside-toplevel # not needed inside gdb
+    import yaml
 
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    from .schema import YAML_LOADER
+
+    data = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
     registers = {}
     for name, item in data["registers"].items():
         fields = {}
