@@ -1,0 +1,1 @@
+"""The commands `rig ...` of a gdb session, one module a subject."""
