@@ -20,7 +20,7 @@ from .image import Image
 from .map_svg import svg
 from .order import add_file_options, load_image, named_files
 from .pack import Pack
-from .paths import REGISTERS, RULES, compiled, pack_path
+from .paths import DEFAULT_PACK, REGISTERS, RULES, compiled, pack_path
 from .qemu import Machine, machine_for, with_files
 from .registers import Table
 from .report_text import TextReport
@@ -93,7 +93,7 @@ class _Subject:
     table: Table
 
 
-def _subject(pack_name: str, elf: str | None, elf_needed: bool = True) -> _Subject:
+def _subject(pack_name: str | None, elf: str | None, elf_needed: bool = True) -> _Subject:
     pack = pack_file.load(pack_path(pack_name), RULES)
     image = load_image(pack, elf) if elf_needed else None
     return _Subject(pack, image, registers.load(REGISTERS))
@@ -109,7 +109,7 @@ def audit_command(args: argparse.Namespace, report: TextReport) -> int:
 
 
 def _live(args: argparse.Namespace, report: TextReport) -> int:
-    subject = _subject(args.pack or "tyrne", args.elf)
+    subject = _subject(args.pack or DEFAULT_PACK, args.elf)
     pack = subject.pack
     _restrict(pack, args.at)
     if not pack.items("address_space"):

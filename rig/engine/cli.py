@@ -14,7 +14,7 @@ from . import pack as pack_file
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
 from .explain import explain
-from .paths import RULES, pack_path
+from .paths import DEFAULT_PACK, RULES, pack_path, version
 from .process import Signals
 from .replay_debug import replay
 from .report_text import TextReport, stdout
@@ -30,7 +30,7 @@ environment: NO_COLOR turns colours off; RIG_TOOLS is the directory of rig-trace
 """
 
 
-def _guest_options(parser: argparse.ArgumentParser, pack: str | None = "tyrne") -> None:
+def _guest_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_PACK) -> None:
     parser.add_argument("--pack", default=pack, help="rule pack: a name in rig/rules, or a path")
     parser.add_argument("--elf", help="the guest's ELF (default: what the pack names, from build/)")
     parser.add_argument("--variant", action="append", help="variant of the pack (repeatable; all)")
@@ -49,7 +49,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _judge_options(parser: argparse.ArgumentParser, pack: str | None = "tyrne") -> None:
+def _judge_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_PACK) -> None:
     _guest_options(parser, pack)
     parser.add_argument("--group", help="judge only this group of checks")
     parser.add_argument("--json", help="write the report as JSON")
@@ -85,6 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--version", action="version", version=f"rig {version()}", help="say the version and leave"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
         "run": "run the guest freely and gate its exceptions, step it, audit its address spaces "
@@ -119,7 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     explained = commands.add_parser("explain", help=text, description=text)
     explained.add_argument("id", help="a rule's id as the reports print it")
     explained.add_argument(
-        "--pack", default="tyrne", help="rule pack: a name in rig/rules, or a path"
+        "--pack", default=DEFAULT_PACK, help="rule pack: a name in rig/rules, or a path"
     )
     text = "write the tables, registers and memory map of a guest at one point into a file"
     taken = commands.add_parser("snapshot", help=text, description=text)
