@@ -35,6 +35,18 @@ def _connect(address: str, timeout: float) -> socket.socket:
             raise
 
 
+class NoQmp:
+    """In place of a connection for a QEMU that somebody else started: nothing is known of it."""
+
+    def instructions(self) -> int:
+        """Not counted."""
+        return 0
+
+    def shutdown(self) -> dict[str, Any] | None:
+        """No event came."""
+        return None
+
+
 class Qmp:
     """One QMP connection. The socket is reached through its directory's descriptor, so a long path
     to the run directory does not matter (a unix socket's path is limited to 107 bytes)."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 _CHUNK = 1 << 16
 _INTERRUPT = b"\x03"
+_GLANCE_S = 0.1  # between two looks whether a person wants the guest to stop
 
 
 class LinkClosed(Exception):
@@ -31,6 +32,23 @@ def find_socket(name: str) -> int | None:
                     return int(entry)
         except OSError:
             continue  # no socket, not connected, or closed meanwhile
+    return None
+
+
+def find_connection(details: str) -> int | None:
+    """This process's descriptor of the socket that gdb opened by `target remote DETAILS`: a host
+    and a port, or a unix socket's file."""
+    port = details.rpartition(":")[2]
+    if "/" in details or not port.isdigit():
+        return find_socket(os.path.basename(details.removeprefix("unix:")))
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            with socket.socket(fileno=os.dup(int(entry))) as candidate:
+                if candidate.family in (socket.AF_INET, socket.AF_INET6):
+                    if candidate.getpeername()[1] == int(port):
+                        return int(entry)
+        except OSError:
+            continue  # as above
     return None
 
 
@@ -58,6 +76,8 @@ class Link:
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
         self._buffer = b""
+        # Asked while an answer is awaited that takes long; True stops the guest, once.
+        self.cancelled: Callable[[], bool] = lambda: False
 
     def send(self, text: str) -> None:
         """Send a packet."""
@@ -73,7 +93,7 @@ class Link:
             text, self._buffer = take_packet(self._buffer)
             if text is not None:
                 return text
-            if not self._poll.poll(None if patience is None else patience * 1000):
+            if not self._ready(patience):
                 return None
             try:
                 data = os.read(self._descriptor, _CHUNK)
@@ -84,6 +104,16 @@ class Link:
             if not data:
                 raise LinkClosed("QEMU closed the connection")
             self._buffer += data
+
+    def _ready(self, patience: float | None) -> bool:
+        """Is there something to read, at the latest after so many seconds?"""
+        if patience is not None:
+            return bool(self._poll.poll(patience * 1000))
+        while not self._poll.poll(_GLANCE_S * 1000):
+            if self.cancelled():
+                self.interrupt()
+                return bool(self._poll.poll(None))
+        return True
 
     def ask(self, text: str) -> str:
         """Send a packet and wait for its answer."""

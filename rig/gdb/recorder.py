@@ -16,10 +16,10 @@ HISTORY = 20
 
 
 class Recorder:
-    """The engine's only way out."""
+    """The engine's only way out; without a descriptor nobody listens."""
 
-    def __init__(self, fd: int, image: Image, variant: str) -> None:
-        self._out = os.fdopen(fd, "w", encoding="utf-8", buffering=1)
+    def __init__(self, fd: int | None, image: Image, variant: str) -> None:
+        self._out = None if fd is None else os.fdopen(fd, "w", encoding="utf-8", buffering=1)
         self._image = image
         self._variant = variant
         self._last: deque[tuple[int, Insn]] = deque(maxlen=HISTORY)
@@ -31,7 +31,8 @@ class Recorder:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Send one event."""
-        self._out.write(json.dumps({"event": kind, **fields}) + "\n")
+        if self._out is not None:
+            self._out.write(json.dumps({"event": kind, **fields}) + "\n")
 
     def note(self, insn: Insn) -> None:
         """An instruction was stepped."""

@@ -56,6 +56,13 @@ class LiveState:  # pylint: disable=too-many-instance-attributes # each a cache 
         self._cache.clear()
         self._walks = None
 
+    def forget(self) -> None:
+        """Somebody else has moved the guest: nothing that was known holds."""
+        self.refresh()
+        self._steady.clear()
+        self._timers = None
+        self.writes.clear()
+
     def executed(self, insn: Insn, before: tuple[int, ...]) -> str:
         """Book what a stepped instruction wrote; returns the register's name, or ""."""
         if (before[PSTATE] ^ self.regs[PSTATE]) & PSTATE_WATCHED:

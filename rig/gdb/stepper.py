@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from engine.elf import Elf
 from engine.evaluate import Evaluator
 from engine.expr import Checker, parse
 from engine.image import Alias, Image
-from engine.qmp import Qmp
+from engine.qmp import NoQmp, Qmp
 from engine.registers import Table
 from exceptions import Exceptions, Taken, level_of, recognise, vector_entries
 from invariants import Invariants
@@ -52,7 +53,9 @@ class Stop:
 class Stepper:  # pylint: disable=too-many-instance-attributes # one for each part of the engine
     """One stepping run."""
 
-    def __init__(self, job: dict[str, Any], target: Target) -> None:
+    def __init__(
+        self, job: dict[str, Any], target: Target, recorder: Recorder | None = None
+    ) -> None:
         table = Table.from_json(job["table"])
         elf = Elf.from_json(job["elf"])
         image = Image(elf, [Alias(*alias) for alias in job["aliases"]])
@@ -61,7 +64,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         control = frozenset(table.control())
         self._target = target
         self._decoder = Decoder(table)
-        self.recorder = Recorder(job["events_fd"], image, job["variant"])
+        self.recorder = recorder or Recorder(job["events_fd"], image, job["variant"])
         self._state = LiveState(target, table, job["walker"])
         self._checkpoints = Checkpoints.build(
             job["checkpoints"], image, evaluator, self.recorder, job["serial"]
@@ -72,7 +75,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         )
         self._exceptions = Exceptions(job["exceptions"], self.recorder)
         self._loops = None if job["every_instruction"] else Loops(self._fetch, self._blocked)
-        self._qmp = Qmp(Path(job["qmp"]))
+        self._qmp: Qmp | NoQmp = Qmp(Path(job["qmp"])) if job["qmp"] else NoQmp()
         self._steady = job["settings"]["steady"]
         self._stop = Stop(
             job.get("stop_at", ""),
@@ -85,6 +88,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
+        self.taken: Taken | None = None  # the exception in which the last step ended
         self._sleeper = ""  # the instruction behind which the CPU sleeps
         self._held: int | None = None  # it sleeps here with interrupts open: not arrived yet
         self._waiting = False  # was the driver told that a step does not answer?
@@ -96,13 +100,10 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
     def run(self) -> str:
         """Step until the steady state, the guest's end, or a rule that ends the run."""
         started = time.monotonic()
-        for address, size in self._job_poison:
-            self._target.fill_physical(address, size, _POISON)
-        self._transitions.begin(self._state)
         reason = "steady-state"
         insn = self._fetch(self._state.pc)
         try:
-            self._judge(insn, self._checkpoints.reached(insn.pc))
+            self.begin()
             while not self._finished():
                 insn = self._one(insn)
                 if self.recorder.stepped % _PROGRESS_STEPS == 0:
@@ -121,6 +122,35 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             reason = f"stopped after {self.recorder.executed} instructions"
         self._finish(insn, reason, time.monotonic() - started)
         return reason
+
+    def begin(self) -> None:
+        """The guest is at its first instruction: poison its memory, judge the place."""
+        for address, size in self._job_poison:
+            self._target.fill_physical(address, size, _POISON)
+        self._transitions.begin(self._state)
+        insn = self._fetch(self._state.pc)
+        self._judge(insn, self._checkpoints.reached(insn.pc))
+
+    def resume(self, moved: bool) -> None:
+        """Go on at a person's prompt; `moved`: the guest is not where the engine left it."""
+        self._broken_stop = ""  # told, and every rule is told once
+        if not moved:
+            return
+        self._state.forget()
+        self._forget_code()
+        self._transitions.lost(self._state)
+        for item in self._checkpoints.items:
+            item.unseen = not item.fired
+
+    def go(self, arrived: Callable[[Insn, Insn], str]) -> str:
+        """Judge and step until `arrived`, given what was executed and what is next, has words for
+        the place, or a rule that ends a run is broken; the words."""
+        insn = self._fetch(self._state.pc)
+        while True:
+            done, insn = insn, self._one(insn)
+            words = arrived(done, insn)
+            if words or self._broken_stop:
+                return words or f"rule {self._broken_stop} is broken"
 
     def _guest_did_it(self, error: GuestEnded) -> bool:
         """Did the guest end the run? QEMU's SHUTDOWN event says so; a plain exit sends none."""
@@ -151,7 +181,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         state.refresh()
         if asleep:
             self._silent()  # at once: the time bound may come before the next step is made
-        taken = recognise(state, insn, before)
+        self.taken = taken = recognise(state, insn, before)
         if taken is None or taken.executed:
             self.recorder.note(insn)
             state.executed(insn, before)

@@ -56,18 +56,20 @@ class TargetError(Exception):
 
 
 class Target:
-    """One stopped guest with one CPU."""
+    """One stopped guest with one CPU, over a connection that is made, or that gdb has already (its
+    `descriptor`)."""
 
-    def __init__(self, socket: str) -> None:
-        gdb.execute("set pagination off")
-        gdb.execute("set confirm off")
-        gdb.execute(f"target remote {socket}", to_string=True)
-        descriptor = find_socket(os.path.basename(socket))
+    def __init__(self, socket: str, descriptor: int | None = None) -> None:
+        if descriptor is None:
+            gdb.execute("set pagination off")
+            gdb.execute("set confirm off")
+            gdb.execute(f"target remote {socket}", to_string=True)
+            descriptor = find_socket(os.path.basename(socket))
         if descriptor is None:
             raise TargetError(f"gdb has no connection to {socket}")
         self._link = Link(descriptor)
         self.silent: Callable[[], None] = lambda: None  # called when a step does not answer
-        self._step_flags(STEP_OPEN)
+        self.take_over()
         self.offered = self._system_registers()
 
     def packet(self, text: str) -> str:
@@ -149,6 +151,14 @@ class Target:
     def _step_flags(self, flags: int) -> None:
         if self.packet(f"Qqemu.sstep={flags:#x}") != "OK":
             raise TargetError("QEMU refused to change the step flags (Qqemu.sstep)")
+
+    def interruptible(self, cancelled: Callable[[], bool]) -> None:
+        """From now on a run or step that takes long is stopped when `cancelled` says so."""
+        self._link.cancelled = cancelled
+
+    def take_over(self) -> None:
+        """The engine steps from here, with interrupts open."""
+        self._step_flags(STEP_OPEN)
 
     def hand_over(self) -> None:
         """Make gdb forget what it cached, before it is used interactively."""

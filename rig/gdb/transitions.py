@@ -50,6 +50,11 @@ class Transitions:
         self._last = (RESET, -1, state.snapshot(self.watched))
         state.writes.clear()
 
+    def lost(self, state: LiveState) -> None:
+        """Somebody else has moved the guest: no way leads from the last checkpoint to the next."""
+        self._last = ("", -2, state.snapshot(self.watched))
+        state.writes.clear()
+
     def arrive(self, item: Checkpoint, state: LiveState) -> None:
         """Judge the way from the checkpoint before to this one."""
         name, index, old = self._last
