@@ -19,6 +19,7 @@ from .process import Child, Children, find_tool, pick_cpu, tail
 from .qemu import LOG, QMP_EVENTS, SERIAL, Machine, command_line
 from .qmp import Qmp, QmpError
 from .results import Phase, VariantResult
+from .run_end import End, Watch, bound_of, end_of
 
 _POLL_S = 0.05
 START_S = 20.0
@@ -40,24 +41,24 @@ class FreeRun:
         phase = Phase("free-run")
         result.phases.append(phase)
         ended = False
-        command = command_line(
-            find_tool("qemu-system-aarch64", "RIG_QEMU"),
-            self.machine,
-            Path(self.image.elf.path),
-            False,
-        )
-        result.command = command
+        qemu_path, elf = find_tool("qemu-system-aarch64", "RIG_QEMU"), Path(self.image.elf.path)
+        command = command_line(qemu_path, self.machine, elf, False)
+        result.command = list(command)
+        end, bound = end_of(self.pack.data), bound_of(self.pack.data, self.timeout)
+        command += end.words(qemu_path, SERIAL, elf)
         started = time.monotonic()
         with Children(pick_cpu()) as children:
             qemu = children.start("qemu", command, self.run_dir)
             events = let_go(qemu, self.run_dir)
-            status = self._wait(qemu, started + self.timeout)
+            status = self._wait(qemu, started + bound, watch := Watch(end, self.run_dir, qemu))
             phase.seconds = time.monotonic() - started
-            if status is None:
+            if status is None and watch.come():
+                phase.reason, ended = "guest was stopped", True
+            elif status is None:
                 where = where_is(self.run_dir, self.image)
                 place = where.text() if where else UNKNOWN_PLACE
                 phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
-                phase.error = f"the guest did not end within {self.timeout:g} s: it is at {place}"
+                phase.error = f"{end.missed()} within {bound:g} s: it is at {place}"
             elif events is None or not ended_by_guest(qemu, status, events.shutdown()):
                 phase.code, phase.reason = Exit.NO_JUDGEMENT, "QEMU died"
                 phase.error = died(qemu, status)
@@ -70,7 +71,7 @@ class FreeRun:
         )
         phase.console = console_lines(text)
         result.checks += self._markers(phase.console, ended)
-        result.checks.append(self._end(phase, ended))
+        result.checks.append(self._end(phase, ended, end, bound))
         if self.pack.data.get("faults") and phase.code == Exit.NO_JUDGEMENT:
             result.checks.append(_log_check(NOT_JUDGED, phase.error, self.machine.variant))
         elif self.pack.data.get("faults"):
@@ -84,11 +85,12 @@ class FreeRun:
             )
             result.checks += checks if ended else [_still_open(check) for check in checks]
 
-    def _wait(self, qemu: Child, deadline: float) -> int | None:
-        """QEMU's exit status, None at the deadline; short waits keep signals prompt."""
+    def _wait(self, qemu: Child, deadline: float, watch: Watch) -> int | None:
+        """QEMU's exit status, None at the deadline or where the guest stands still for the pack's
+        `end`; short waits keep signals prompt."""
         while time.monotonic() < deadline:
             status = qemu.wait(_POLL_S)
-            if status is not None:
+            if status is not None or watch.come():
                 return status
         return None
 
@@ -128,11 +130,17 @@ class FreeRun:
             checks.append(check)
         return checks
 
-    def _end(self, phase: Phase, ended: bool) -> Check:
-        rule = {"id": "guest-ends", "why": "a run that ends by itself needs no timer to judge it"}
-        check = self._check(rule, "end", f"the guest ends by itself within {self.timeout:g} s")
+    def _end(self, phase: Phase, ended: bool, end: End, bound: float) -> Check:
+        why = "a run that ends by itself needs no timer to judge it"
+        if end.exact:
+            why = "a run that is stopped at the same instruction each time gives the same verdict"
+        rule = {"id": "guest-ends", "why": why}
+        check = self._check(rule, "end", f"{end.wanted()} within {bound:g} s")
         if not ended:
             check.status, check.actual = NOT_JUDGED, phase.error
+        elif end.exact and phase.reason == "guest ended":
+            check.status = FAIL
+            check.expected, check.actual = end.wanted(), "the guest ended by itself before"
         return check
 
 

@@ -12,11 +12,12 @@ from .errors import CannotJudge, Exit, TimeBound
 from .freerun import console_lines
 from .image import Image
 from .order_check import Settings, judged, order
-from .order_run import End, Recorder
+from .order_run import Recorder
 from .pack import Pack
 from .process import find_tool
 from .qemu import SERIAL, Machine, guest_words, machine_words
 from .results import Phase, VariantResult
+from .run_end import End, bound_of, end_of
 
 
 @dataclass
@@ -74,8 +75,10 @@ class Ordering:
         words = guest_words(find_tool("qemu-system-aarch64", "RIG_QEMU"), self.machine, elf)
         result.command = result.command or words
         spec = self.pack.ordering()
-        end = End(until=spec.get("until", ""), bound=spec.get("ends") == "bound")
-        bound = float(spec.get("bound", self.timeout))
+        end = end_of(self.pack.data)  # which `ordering` may say differently, for its runs only
+        if "until" in spec or "ends" in spec:
+            end = End(until=spec.get("until", ""), bound=spec.get("ends") == "bound")
+        bound = float(spec.get("bound", bound_of(self.pack.data, self.timeout)))
         recorder = Recorder(words, self.run_dir, bound, self.image, end, spec.get("limit", 0))
         recorder.say = self.say
         settings = self._settings(self._identify(), phase)

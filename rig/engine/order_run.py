@@ -22,6 +22,7 @@ from .plugin import choose, variant
 from .process import Child, Children, find_tool, pick_cpu
 from .qemu import SERIAL
 from .qmp import Qmp, QmpError
+from .run_end import NOTE, End, Watch
 
 TRACE, SITES, OPERANDS = "events.trace", "sites.trace", "operands.txt"
 PLUGIN = "rigevents"
@@ -31,19 +32,6 @@ _QMP = "order.sock"
 _POLL_S = 0.02
 _QUIT_S = 5.0
 _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
-
-
-@dataclass(frozen=True)
-class End:
-    """How a run ends: by the guest, when the console shows `until`, or (`bound`) at the bound."""
-
-    until: str = ""
-    bound: bool = False
-
-    @property
-    def by_guest(self) -> bool:
-        """Does it end by itself?"""
-        return not self.until and not self.bound
 
 
 @dataclass
@@ -138,6 +126,7 @@ class Recorder:
         if self.limit:
             options += f",limit={self.limit}"
         command = [*words, "-plugin", f"{plugin},out={name}{options}"]
+        command += self.end.words(words[0], SERIAL, None if self.image is None else self._elf())
         run_guest(command, folder, self.bound, self.end)
         if not (folder / name).is_file():
             said = (folder / "qemu.err").read_text("utf-8", errors="replace").strip()
@@ -198,19 +187,23 @@ def run_guest(command: Sequence[str], folder: Path, bound: float, end: End) -> N
     words = list(command)
     if not end.by_guest:
         words += ["-qmp", f"unix:{_QMP},server=on,wait=off"]
-    for name in (_QMP, SERIAL):
+    for name in (_QMP, SERIAL, NOTE):
         (folder / name).unlink(missing_ok=True)
     find_tool("qemu-system-aarch64", "RIG_QEMU")
     started = time.monotonic()
     with Children(pick_cpu()) as children:
         qemu = children.start("qemu", words, folder)
-        console = Console(folder / SERIAL, end.until)
+        console, watch = Console(folder / SERIAL, end.until), Watch(end, folder, qemu)
+        exact = "-plugin" in words and end.exact
         while True:
             status = qemu.wait(_POLL_S)
             if status is not None:
                 _judge_end(qemu, status, end, time.monotonic() - started)
                 return
-            if end.until and console.shows():
+            if exact and watch.come():
+                qemu.kill()  # its plugins see no more of the guest, and it would not hear a `quit`
+                return
+            if end.until and not exact and console.shows():
                 stop(qemu, folder / _QMP)
                 return
             if time.monotonic() - started >= bound:
@@ -218,8 +211,7 @@ def run_guest(command: Sequence[str], folder: Path, bound: float, end: End) -> N
         if end.bound:
             stop(qemu, folder / _QMP)
             return
-    what = f"the console did not show {end.until!r}" if end.until else "the guest did not end"
-    raise TimeBound(f"{what} within {bound:g} s")
+    raise TimeBound(f"{end.missed()} within {bound:g} s")
 
 
 def _judge_end(qemu: Child, status: int, end: End, seconds: float) -> None:
@@ -232,10 +224,9 @@ def _judge_end(qemu: Child, status: int, end: End, seconds: float) -> None:
         raise CannotJudge(
             f"the guest ended after {seconds:.1f} s, before its console showed {end.until!r}"
         )
-    if end.bound:
-        raise CannotJudge(
-            f"the guest ended after {seconds:.1f} s, but has to run on until its bound"
-        )
+    if not end.by_guest:
+        what = "run on until its bound" if end.bound else f"be stopped: {end.missed()}"
+        raise CannotJudge(f"the guest ended after {seconds:.1f} s, but has to {what}")
 
 
 def stop(qemu: Child, qmp: Path) -> None:

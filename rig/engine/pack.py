@@ -174,6 +174,23 @@ def _wrong_end(item: dict[str, Any]) -> str:
     return ""
 
 
+def _no_end(item: dict[str, Any]) -> str:
+    found = [name for name in ("by", "until", "instructions") if name in item]
+    if len(found) == 1:
+        return ""
+    return f"has {' and '.join(found) or 'none'}, expected one of by, until and instructions"
+
+
+# How a run ends; every phase that lets the guest run goes by it (run_end.py).
+RUN_END = Record(
+    {
+        "by": Text(choices=("guest", "sleep")),
+        "until": TEXT,
+        "instructions": Number(least=1),
+        "bound": Number(least=1),
+    },
+    check=_no_end,
+)
 ORDERING = Record(
     {
         "use": NAMES,
@@ -228,6 +245,7 @@ PACK = Record(
             )
         ),
         "faults": FAULTS,
+        "end": RUN_END,
         "ordering": ORDERING,
         "ordering-rules": ListOf(ORDERING_RULE),
         "layout": LAYOUT,

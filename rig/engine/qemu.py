@@ -78,10 +78,13 @@ def loads_itself(words: Sequence[str]) -> bool:
 
 def guest_words(qemu: str, machine: Machine, elf: str | None) -> list[str]:
     """QEMU's words for a run of a guest: no plugin, stub or log."""
-    words = [*machine_words(qemu, machine), *machine.extra]
-    if elf is not None and not loads_itself(machine.extra):
-        words += ["-kernel", elf]
-    return words
+    return [*machine_words(qemu, machine), *_loaded(machine, elf)]
+
+
+def _loaded(machine: Machine, elf: str | None) -> list[str]:
+    """The pack's own words, and the image where they load nothing."""
+    load = elf is not None and not loads_itself(machine.extra)
+    return [*machine.extra, "-kernel", str(elf)] if load else list(machine.extra)
 
 
 def guest_elf(pack: Pack, given: str | None) -> Path | None:
@@ -125,4 +128,4 @@ def command_line(qemu: str, machine: Machine, elf: Path, stepped: bool) -> list[
     if stepped:
         command += ["-gdb", f"unix:{GDB_SOCKET},server=on,wait=off"]
         command += ["-qmp", f"unix:{QMP_ENGINE},server=on,wait=off"]
-    return [*command, *machine.extra, "-kernel", str(elf)]
+    return [*command, *_loaded(machine, str(elf))]

@@ -9,7 +9,7 @@ from typing import Any
 
 from .pack import Pack
 from .schema import Path, Reader
-from .space_schema import ALL_RULES
+from .space_schema import ALL_RULES, END
 
 CheckExpression = Callable[[str, Reader, Path], None]
 PA_WORDS = ("same", "linear", "any")
@@ -36,7 +36,18 @@ def lint_spaces(pack: Pack, expression: CheckExpression | None) -> None:
     for entry in pack.items("address_space"):
         if entry.get("id") in pack.origin:
             reader, path = pack.origin[entry["id"]]
+            if entry.get("at") == END and _stopped(pack):
+                reader.complain_at(
+                    (*path, "at"),
+                    "is end, but by the pack's `end` the guest is stopped before it ends, expected "
+                    "a checkpoint",
+                )
             _entry(pack, entry, known, reader, path, expression)
+
+
+def _stopped(pack: Pack) -> bool:
+    """Is the guest stopped from outside, so that no run comes to its end?"""
+    return (pack.data.get("end") or {}).get("by", "") != "guest" and bool(pack.data.get("end"))
 
 
 def _expressions(
