@@ -62,6 +62,11 @@ def _judge_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_P
         "--first", action="store_true", help="end stepping at the first broken rule of a variant"
     )
     parser.add_argument(
+        "--no-replay",
+        action="store_true",
+        help="do not record a failed run again for rig debug --replay",
+    )
+    parser.add_argument(
         "--quiet", action="store_true", help="only what is not green, and the verdict"
     )
 
