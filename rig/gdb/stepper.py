@@ -17,6 +17,7 @@ from engine.image import Alias, Image
 from engine.qmp import NoQmp, Qmp
 from engine.registers import Table
 from exceptions import Exceptions, Taken, level_of, recognise, vector_entries
+from instructions import Instructions
 from invariants import Invariants
 from loops import Loops
 from recorder import Recorder
@@ -63,7 +64,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         evaluator = Evaluator(table, image, defines)
         control = frozenset(table.control())
         self._target = target
-        self._decoder = Decoder(table)
+        self._code = Instructions(target, Decoder(table))
         self.recorder = recorder or Recorder(job["events_fd"], image, job["variant"])
         self._state = LiveState(target, table, job["walker"])
         self._checkpoints = Checkpoints.build(
@@ -261,14 +262,15 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
     def _fetch(self, pc: int) -> Insn:
         insn = self._cache.get(pc)
         if insn is None:
-            insn = self._decoder.decode(pc, self._target.read(pc, 4))
+            insn = self._code.at(pc)
             insn.triggers = self._checkpoints.triggers(insn)
             self._cache[pc] = insn
         return insn
 
     def _forget_code(self) -> None:
-        """What a CPU may have to fetch anew, the engine decodes anew."""
+        """What a CPU may have to fetch anew, the engine reads anew."""
         self._cache.clear()
+        self._code.forget()
         if self._loops is not None:
             self._loops.forget()
 
