@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from .boot_log import BootLog
 from .checks import Check, exit_code, tally
 from .errors import Exit
+from .exception_log import Row
 from .qemu import Machine
 
 VERDICTS = {
@@ -66,6 +68,8 @@ class VariantResult:
     phases: list[Phase] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     run_dir: str = ""
+    exceptions: list[Row] | None = None  # of the free run; None: not known
+    boot: BootLog = field(default_factory=BootLog)
 
     def code(self) -> int:
         """The variant's exit code: a dead tool first, then broken rules, then the time bound."""
@@ -82,7 +86,11 @@ class VariantResult:
             "phases": [phase.to_json() for phase in self.phases],
             "counts": tally(self.checks),
             "exit_code": int(self.code()),
+            "exceptions": (
+                None if self.exceptions is None else [row.to_json() for row in self.exceptions]
+            ),
             "checks": [check.to_json() for check in self.checks],
+            **self.boot.to_json(),
         }
 
 

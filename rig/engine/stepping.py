@@ -135,6 +135,9 @@ class Stepping:
     waits: dict[str, Any] | None = None  # the engine's word that a step does not answer
     snapshots: dict[str, Path] = field(default_factory=dict)  # taken, by checkpoint
 
+    def __post_init__(self) -> None:
+        self._table = Table.from_json(self.job["table"])
+
     def run(self, result: VariantResult) -> None:
         """Step the guest and collect the checks; infrastructure failures land in the phase."""
         if not self.job["checkpoints"]:
@@ -187,12 +190,15 @@ class Stepping:
             result.checks += [Check.from_json(check) for check in event["checks"]]
         elif event["event"] == "check":
             result.checks.append(Check.from_json(event["check"]))
+        elif event["event"] in ("sysreg", "exception"):
+            result.boot.take(event, self._table)
         elif event["event"] == "snapshot":
             self._snapshot(event, phase)
         elif event["event"] in ("progress", "waits", "end"):
             phase.stepped, phase.run_over = event["stepped"], event["run_over"]
             if event["event"] == "end":
                 phase.reason, phase.seconds = event["reason"], event["seconds"]
+                result.boot.cut = event["cut"]
 
     def _snapshot(self, event: dict[str, Any], phase: Phase) -> None:
         if event["error"]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from changes import Changes
 from checkpoints import Checkpoint, Checkpoints
 from decode import Decoder, Insn
 from engine.elf import Elf
@@ -75,6 +76,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             job["invariants"], Checker(table, elf, defines), evaluator, self.recorder, control
         )
         self._exceptions = Exceptions(job["exceptions"], self.recorder)
+        self._changes = Changes(table, self._state, self.recorder)
         self._loops = None if job["every_instruction"] else Loops(self._fetch, self._blocked)
         self._qmp: Qmp | NoQmp = Qmp(Path(job["qmp"])) if job["qmp"] else NoQmp()
         self._steady = job["settings"]["steady"]
@@ -173,6 +175,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             if self._finished():
                 return insn
         before = state.regs
+        self._changes.about_to(insn)
         asleep = False
         if insn.skipped:
             self._target.skip(insn.pc)
@@ -189,7 +192,9 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             if insn.drops_code:
                 self._forget_code()
         cause = insn
-        if taken is not None:
+        if taken is None:
+            self._changes.executed(insn, before)
+        else:
             cause = self._exception(taken, insn)
         levels = {level_of(before), level_of(state.regs)}
         if len(levels) > 1 and max(levels) > 1:
@@ -227,6 +232,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         words = taken.text()
         place = self.recorder.where(taken.back).text()
         self._state.taken = self._exceptions.judge(taken, f"interrupted at {place}")
+        self._changes.taken(taken, announced=self._state.taken == "announced")
         self._state.interrupted(taken.back, words)
         self.recorder.note_exception(taken.back, words)
         if not taken.executed:
@@ -377,4 +383,5 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             seconds=seconds,
             where=vars(where),
             history=self.recorder.history(),
+            cut=self._changes.cut,
         )
