@@ -132,6 +132,15 @@ class TextReport:
                 f"       reopen: {self.reopen} --variant {check.variant} --at-count {check.count}"
             )
 
+    def baseline(self, check: Check) -> None:
+        """How a variant's exceptions stand to those of an earlier run."""
+        if check.status != PASS:
+            self.check(check)
+            return
+        self.detail(f"  {self.style('green', 'ok')}   {check.rule}: {check.text}")
+        for line in check.details:
+            self.detail(f"       {line}")
+
     # --- results ----------------------------------------------------------------------------------
 
     def phase(self, variant: VariantResult, phase: Phase) -> None:

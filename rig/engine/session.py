@@ -18,7 +18,9 @@ from . import pack as pack_file
 from . import registers, replay_record, report_html, report_json, report_junit
 from .audit_check import GROUP as SPACES
 from .audit_phase import AddressSpaces
-from .errors import CannotJudge, PackError, RigError, UsageError
+from .errors import CannotJudge, Exit, PackError, RigError, UsageError
+from .exception_log import read_log
+from .faults_baseline import Gate
 from .freerun import FreeRun, judge_log
 from .image import Image
 from .lint import lint
@@ -27,7 +29,7 @@ from .order_phase import Ordering
 from .pack import Pack, group_of
 from .paths import REGISTERS, RULES, compiled, default_elf, need_compiled, pack_path
 from .process import find_tool, known_cpus, tool_version
-from .qemu import Machine, machine_for
+from .qemu import LOG, Machine, machine_for
 from .registers import Table
 from .report_text import TextReport
 from .results import Phase, RunResult, VariantResult
@@ -188,13 +190,28 @@ def judge(args: argparse.Namespace, report: TextReport) -> int:
         machine_for(inputs.pack, name, args.cpu, args.memory)
         for name in args.variant or inputs.pack.variants()
     ]
+    baseline = Gate(args, inputs.pack.guest, [machine.variant for machine in machines])
     run = run_result(args.command, inputs.pack, inputs.image, inputs.rules)
     check_cpu(args.cpu)
 
     def one(machine: Machine, result: VariantResult, run_dir: RunDir) -> None:
         _variant(args, inputs, machine, result, run_dir, report)
+        _hold_against(baseline, inputs, result, report)
 
-    return run_variants(args, report, run, machines, one)
+    code = run_variants(args, report, run, machines, one)
+    if baseline.out:
+        report.line(baseline.write(run))
+    return code
+
+
+def _hold_against(
+    baseline: Gate, inputs: Inputs, result: VariantResult, report: TextReport
+) -> None:
+    """The exceptions of a variant against those of an earlier run, when that was asked for."""
+    check = baseline.judge(result, inputs.image.elf.build_id)
+    if check is not None:
+        result.checks.append(check)
+        report.baseline(check)
 
 
 def run_variants(
@@ -275,6 +292,8 @@ def _variant(  # pylint: disable=too-many-arguments # everything of one variant 
         gate = need_compiled("rig-trace", inputs.elf)
         path = run_dir.phase(machine.variant, "free-run")
         FreeRun(inputs.pack, inputs.image, machine, path, args.timeout, gate).run(result)
+        if result.phases[-1].code != Exit.NO_JUDGEMENT:
+            result.exceptions = read_log(path / LOG, inputs.pack, inputs.image, path)
         if args.command == "faults":
             result.checks = [check for check in result.checks if check.kind == "fault"]
         report.phase(result, result.phases[-1])
@@ -328,17 +347,22 @@ def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
             f"say of which variant this log is: --variant one of {', '.join(variants)}"
         )
     machine = machine_for(inputs.pack, variants[0], args.cpu, args.memory)
+    baseline = Gate(args, inputs.pack.guest, variants)
     result = VariantResult(machine, phases=[Phase("free-run", reason="log given")])
     run_dir = RunDir(args.run_dir)
     try:
-        result.checks = judge_log(
-            need_compiled("rig-trace", inputs.elf),
-            log,
-            inputs.pack,
-            inputs.image,
-            variants[0],
-            run_dir.path,
-        )
+        # Without a faults section there is only the baseline to judge by.
+        if inputs.pack.data.get("faults") or not baseline.asked:
+            result.checks = judge_log(
+                need_compiled("rig-trace", inputs.elf),
+                log,
+                inputs.pack,
+                inputs.image,
+                variants[0],
+                run_dir.path,
+            )
+        if baseline.asked:
+            result.exceptions = read_log(log, inputs.pack, inputs.image, run_dir.path)
     finally:
         kept = run_dir.finish(False)
     run = run_result("faults", inputs.pack, inputs.image, inputs.rules, runs=False)
@@ -346,6 +370,9 @@ def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
     for check in result.checks:
         if check.status != "pass":
             report.check(check)
+    _hold_against(baseline, inputs, result, report)
     report.summary(run, kept)
     _write_reports(args, run)
+    if baseline.out:
+        report.line(baseline.write(run))
     return run.code()
