@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from .boot_log import BootLog
 from .checks import Check, exit_code, tally
 from .errors import Exit
 from .exception_log import Row
@@ -68,6 +69,7 @@ class VariantResult:
     checks: list[Check] = field(default_factory=list)
     run_dir: str = ""
     exceptions: list[Row] | None = None  # of the free run; None: not known
+    boot: BootLog = field(default_factory=BootLog)
 
     def code(self) -> int:
         """The variant's exit code: a dead tool first, then broken rules, then the time bound."""
@@ -88,6 +90,7 @@ class VariantResult:
                 None if self.exceptions is None else [row.to_json() for row in self.exceptions]
             ),
             "checks": [check.to_json() for check in self.checks],
+            **self.boot.to_json(),
         }
 
 
