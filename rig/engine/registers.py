@@ -7,6 +7,7 @@ value into fields in words, `differing` names the fields in which two values dif
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from dataclasses import field as member
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ class Field:
     low: int
     address: bool
     values: dict[str, int]
+    texts: dict[int, str] = member(default_factory=dict)  # numbers in words
 
     @property
     def mask(self) -> int:
@@ -50,6 +52,7 @@ class Register:
     encoding: tuple[int, ...]
     aliases: tuple[str, ...]
     fields: dict[str, Field]
+    spec: str = ""
 
     def rest_mask(self) -> int:
         """The bits that no field of the table names."""
@@ -61,12 +64,12 @@ class Register:
     def differing(self, old: int, new: int) -> list[str]:
         """Names of the smallest fields that differ; bits without a field as `NAME[n]`."""
         changed = old ^ new
-        names = [f.name for f in self._leaf_fields() if changed & f.mask]
+        names = [f.name for f in self.leaf_fields() if changed & f.mask]
         rest = changed & self.rest_mask()
         names += [f"[{bit}]" for bit in range(64) if rest >> bit & 1]
         return names
 
-    def _leaf_fields(self) -> list[Field]:
+    def leaf_fields(self) -> list[Field]:
         """Fields without those that only group others (DAIF over D, A, I, F)."""
         fields = list(self.fields.values())
         return [
@@ -80,7 +83,7 @@ class Register:
     def decode(self, value: int, other: int | None = None) -> str:
         """The value in fields; with `other`, fields that differ from it are marked with `*`."""
         parts = []
-        for field in self._leaf_fields():
+        for field in self.leaf_fields():
             mark = "*" if other is not None and (value ^ other) & field.mask else ""
             if value & field.mask or mark or len(self.fields) <= 4:
                 parts.append(f"{mark}{field.name}={field.text(value)}")
@@ -119,15 +122,21 @@ class Table:
         """The inverse of to_json."""
         registers = {}
         for item in data:
-            fields = {k: Field(**v) for k, v in item["fields"].items()}
+            fields = {k: _field_from_json(v) for k, v in item["fields"].items()}
             registers[item["name"]] = Register(
                 item["name"],
                 item["kind"],
                 tuple(item["encoding"]),
                 tuple(item["aliases"]),
                 fields,
+                item.get("spec", ""),
             )
         return Table(registers)
+
+
+def _field_from_json(data: dict[str, Any]) -> Field:
+    texts = {int(number): words for number, words in (data.get("texts") or {}).items()}
+    return Field(**{**data, "texts": texts})
 
 
 def _bits(text: str) -> tuple[int, int]:
@@ -137,6 +146,15 @@ def _bits(text: str) -> tuple[int, int]:
 
 def load(path: Path) -> Table:
     """Read sysregs.yaml."""
+    return Table(_read(path, "registers"))
+
+
+def load_formats(path: Path) -> dict[str, Register]:
+    """What sysregs.yaml says of things that are no registers (descriptors, syndromes), by name."""
+    return _read(path, "formats")
+
+
+def _read(path: Path, part: str) -> dict[str, Register]:
     # pylint: disable=import-outside-toplevel # not needed inside gdb
     import yaml
 
@@ -144,7 +162,7 @@ def load(path: Path) -> Table:
 
     data = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
     registers = {}
-    for name, item in data["registers"].items():
+    for name, item in data[part].items():
         fields = {}
         for field_name, field in (item.get("fields") or {}).items():
             high, low = _bits(field["bits"])
@@ -154,12 +172,14 @@ def load(path: Path) -> Table:
                 low,
                 bool(field.get("address", False)),
                 {str(k): int(v) for k, v in (field.get("values") or {}).items()},
+                {int(k): str(v) for k, v in (field.get("texts") or {}).items()},
             )
         registers[name] = Register(
             name,
-            item["kind"],
+            item.get("kind", "format"),
             tuple(item.get("encoding") or ()),
             (name, *item.get("gdb", ())),
             fields,
+            item.get("spec", ""),
         )
-    return Table(registers)
+    return registers

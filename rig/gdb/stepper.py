@@ -62,17 +62,17 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         elf = Elf.from_json(job["elf"])
         image = Image(elf, [Alias(*alias) for alias in job["aliases"]])
         defines = {name: parse(text) for name, text in job["define"].items()}
-        evaluator = Evaluator(table, image, defines)
+        self.evaluator = evaluator = Evaluator(table, image, defines)
         control = frozenset(table.control())
         self._target = target
         self._code = Instructions(target, Decoder(table))
         self.recorder = recorder or Recorder(job["events_fd"], image, job["variant"])
-        self._state = LiveState(target, table, job["walker"])
-        self._checkpoints = Checkpoints.build(
+        self._state = self.state = LiveState(target, table, job["walker"])
+        self._checkpoints = self.checkpoints = Checkpoints.build(
             job["checkpoints"], image, evaluator, self.recorder, job["serial"]
         )
-        self._transitions = Transitions(job["transitions"], job["settings"], table, self.recorder)
-        self._invariants = Invariants(
+        self._transitions = self.transitions = Transitions(job["transitions"], job["settings"], table, self.recorder)
+        self._invariants = self.invariants = Invariants(
             job["invariants"], Checker(table, elf, defines), evaluator, self.recorder, control
         )
         self._exceptions = Exceptions(job["exceptions"], self.recorder)
@@ -91,6 +91,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
+        self.breaks: frozenset[int] = frozenset()  # a person's breakpoints: no loop is run over them
         self.taken: Taken | None = None  # the exception in which the last step ended
         self._sleeper = ""  # the instruction behind which the CPU sleeps
         self._held: int | None = None  # it sleeps here with interrupts open: not arrived yet
@@ -145,15 +146,23 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         for item in self._checkpoints.items:
             item.unseen = not item.fired
 
-    def go(self, arrived: Callable[[Insn, Insn], str]) -> str:
+    def go(self, arrived: Callable[[Insn, Insn], str], every_instruction: bool = False) -> str:
         """Judge and step until `arrived`, given what was executed and what is next, has words for
         the place, or a rule that ends a run is broken; the words."""
+        started, loops = time.monotonic(), self._loops
+        if every_instruction:
+            self._loops = None
         insn = self._fetch(self._state.pc)
-        while True:
-            done, insn = insn, self._one(insn)
-            words = arrived(done, insn)
-            if words or self._broken_stop:
-                return words or f"rule {self._broken_stop} is broken"
+        try:
+            while True:
+                done, insn = insn, self._one(insn)
+                words = arrived(done, insn)
+                if words or self._broken_stop:
+                    return words or f"stopped: rule {self._broken_stop} is broken"
+                if self.recorder.stepped % _PROGRESS_STEPS == 0:
+                    self._progress(started)
+        finally:
+            self._loops = loops
 
     def _guest_did_it(self, error: GuestEnded) -> bool:
         """Did the guest end the run? QEMU's SHUTDOWN event says so; a plain exit sends none."""
@@ -282,6 +291,8 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
 
     def _blocked(self, insn: Insn) -> bool:
         """Does a pending checkpoint wait for this instruction?"""
+        if insn.pc in self.breaks:
+            return True
         return bool(insn.triggers) or bool(self._checkpoints.reached(insn.pc))
 
     # --- loops ------------------------------------------------------------------------------------
