@@ -217,6 +217,7 @@ PACK = Record(
         "guest": IDENT,
         "why": TEXT,
         "use": NAMES,
+        "gdb": TEXT,
         "image": Record(
             {
                 "elf": TEXT,
@@ -394,6 +395,8 @@ def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
                 _merge_invariant(pack, rule, reader, index)
         elif name in ("define", "variants"):
             pack.data.setdefault(name, {}).update(value)
+        elif name == "gdb":
+            _merge_gdb(pack, value, reader)
         elif name == "layout":
             merge_layout(pack.data.setdefault(name, {}), value or {})
             pack.layouts.append((reader, value or {}))
@@ -404,6 +407,16 @@ def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
     for name, text in (data.get("define") or {}).items():
         pack.origin[f"define.{name}"] = (reader, ("define", name))
         del text
+
+
+def _merge_gdb(pack: Pack, name: str | None, reader: Reader) -> None:
+    """The guest's own commands: a file beside the pack that names it, whichever pack uses that."""
+    if name is None:
+        return
+    path = (Path(reader.file).parent / name).resolve()
+    if not path.is_file():
+        reader.complain_at(("gdb",), f"no file {path}, expected a Python file for gdb to source")
+    pack.data["gdb"] = str(path)
 
 
 def _marker(rule: Any) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def make_job(  # pylint: disable=too-many-arguments # the job is what they make 
         "table": table.to_json(),
         "poison": poison(pack, image),
         "define": pack.data.get("define") or {},
+        "gdb": pack.data.get("gdb") or "",
         **rules,
         "settings": {
             "watch": pack.data.get("watch") or [],

@@ -42,6 +42,15 @@ def _load_symbols(job: dict[str, object]) -> None:
             gdb.execute(f"add-symbol-file {_quoted(elf['path'])} -o {offset:#x}", to_string=True)
 
 
+def _load_guest_commands(job: dict[str, object]) -> None:
+    """What the pack's `gdb` file defines; when it fails the session goes on without it."""
+    if job.get("gdb"):
+        try:
+            gdb.execute(f"source {job['gdb']}")
+        except gdb.error as error:
+            print(f"rig: {job['gdb']}: {error}", file=sys.stderr)
+
+
 def _run() -> int:
     with open(os.environ["RIG_JOB"], encoding="utf-8") as file:
         job = json.load(file)
@@ -49,6 +58,7 @@ def _run() -> int:
     target = Target(job["socket"])
     if job.get("interactive"):
         commands.register(job, target)
+        _load_guest_commands(job)
     stepper = Stepper(job, target)
     if job.get("interactive") and not job.get("stop_at") and not job.get("stop_count"):
         target.hand_over()

@@ -109,6 +109,12 @@ class Kernel:
             member(self.spaces, "arena"), array_length(member(self.spaces, "spaces"))
         )
         self.ipc = member(self.core, "ipc")
+        self.endpoint_arena = self._ipc_arena("endpoint")
+        self.notification_arena = self._ipc_arena("notification")
+
+    def _ipc_arena(self, kind: str) -> Arena:
+        objects = array_length(member(self.ipc, f"{kind}s"))
+        return Arena(member(self.ipc, f"{kind}_arena"), objects)
 
     def _require_objects(self) -> None:
         """Before core_init() has run the objects are rubbish: say so, and how far the boot came."""

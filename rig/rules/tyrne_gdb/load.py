@@ -12,6 +12,7 @@ for _path in (_RULES, _RULES.parent / "gdb", _RULES.parent):
         sys.path.insert(0, str(_path))
 
 # pylint: disable=wrong-import-position # the paths above come first
-from tyrne_gdb import commands  # noqa: E402
+from tyrne_gdb import commands, printers  # noqa: E402
 
 commands.register()
+printers.register()

@@ -8,7 +8,7 @@ from . import style
 from .kernel import Kernel, states
 from .memory import gdb, member, number
 from .names import NONE
-from .programs import program_name
+from .programs import program_name, user_place
 
 _TRAMPOLINE, _ENTER_USER = "context_trampoline", "context_enter_user"
 _X19, _X29, _X30 = 0, 10, 11  # in hal_context.x19_x30
@@ -209,8 +209,6 @@ class Tasks:
 
     def place(self, index: int, pc: int, el: int) -> str:
         """An address in a task's code, in words."""
-        from .programs import user_place  # pylint: disable=import-outside-toplevel # they need us
-
         if el == 0:
             return f"{pc:#x} {user_place(self.kernel, index, pc)}".strip() + " (EL0)"
         pc = self.kernel.memory.link(pc)
@@ -222,7 +220,10 @@ class Tasks:
         for index in self.live():
             resume = self.resume(index)
             entry = self.entry(index)
-            shown = self.kernel.elf.locate(entry) if not self.is_user(index) else f"{entry:#x}"
+            shown = self.kernel.elf.locate(entry)
+            if self.is_user(index):
+                symbol = user_place(self.kernel, index, entry).partition(" ")[0]
+                shown = f"{entry:#x} {symbol}".strip()
             rows.append(
                 [
                     "*" if index == self.kernel.current else "",
