@@ -29,7 +29,9 @@ def change_name(name: str) -> tuple[str, str]:
 
 
 def split_at(text: str) -> tuple[str, int]:
-    """(symbol, offset) of `symbol[+off]`."""
+    """(symbol, offset) of `symbol[+off]`; ("", address) of a link address, for ELFs without symbols."""
+    if text.startswith("0x"):
+        return "", int(text, 16)
     symbol, _, offset = text.partition("+")
     return symbol.strip(), int(offset.strip() or "0", 0)
 
@@ -119,10 +121,11 @@ class Lint:
                 symbol, _ = split_at(str(rule["at"]))
             except ValueError:
                 reader.complain_at(
-                    (*path, "at"), f"is {rule['at']!r}, expected symbol or symbol+0x10"
+                    (*path, "at"), f"is {rule['at']!r}, expected symbol, symbol+0x10 or 0x40080000"
                 )
                 return
-            self._symbol(symbol, reader, (*path, "at"))
+            if symbol:
+                self._symbol(symbol, reader, (*path, "at"))
 
     def _transition(self, rule: dict[str, Any], reader: Reader, path: Path) -> None:
         for key in ("changes", "writes", "may", "of"):

@@ -68,7 +68,7 @@ class Checkpoints:
             item = Checkpoint(index, rule, [parse(text) for text in rule["expect"]])
             if "at" in rule:
                 symbol, offset = split_at(rule["at"])
-                link = image.elf.symbols[symbol].value + offset
+                link = offset + (image.elf.symbols[symbol].value if symbol else 0)
                 item.addresses = frozenset(image.variants(link))
                 for address in item.addresses:
                     at.setdefault(address, []).append(item)
