@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import audit, completion, cover, faults_baseline, init_command, order, snapshot_command
+from . import audit, command_help, completion, cover, faults_baseline, init_command, order
 from . import pack as pack_file
+from . import snapshot_command
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
 from .explain import explain
@@ -20,14 +21,6 @@ from .replay_debug import replay
 from .report_text import TextReport, stdout
 from .session import judge, judge_given_log, prepare_outputs
 from .verdict import verdict
-
-EPILOG = """\
-exit status: 0 all rules held; 1 a rule was broken; 2 wrong usage or a bad rule pack;
-             3 could not judge (QEMU or gdb died, zero checks); 124 out of the time bound;
-             128 + n when ended by signal n (130: Ctrl-C)
-environment: NO_COLOR turns colours off; RIG_TOOLS is the directory of rig-trace and librigwalk.so;
-             RIG_QEMU and RIG_GDB name other programs
-"""
 
 
 def _guest_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_PACK) -> None:
@@ -87,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rig",
         description="Proves a boot of an AArch64 guest under QEMU by a rule pack.",
-        epilog=EPILOG,
+        epilog=command_help.TOP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -152,6 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     debugged.add_argument("--batch", action="store_true", help="leave gdb after --eval")
     init_command.add_options(commands)
     completion.add_options(commands)
+    command_help.complete(commands)
     return parser
 
 
