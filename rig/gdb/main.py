@@ -9,14 +9,16 @@ import re
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 _HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent)]
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position # the paths above come first
-import commands  # noqa: E402
 from engine.qmp import QmpError  # noqa: E402
+from prompt.register import register  # noqa: E402
+from prompt.session import Session  # noqa: E402
 from stepper import Stepper  # noqa: E402
 from target import GuestEnded, Target, TargetError, gdb  # noqa: E402
 
@@ -31,6 +33,7 @@ def _load_symbols(job: dict[str, object]) -> None:
     elf = job["elf"]
     assert isinstance(elf, dict)
     gdb.execute("set confirm off")
+    gdb.execute("set auto-load off")  # an image's own script is for a gdb without this engine
     gdb.execute(f"file {_quoted(elf['path'])}", to_string=True)
     if job.get("interactive"):
         for directory in reversed(job["sources"]):  # type: ignore[call-overload]
@@ -57,18 +60,25 @@ def _run() -> int:
     _load_symbols(job)
     target = Target(job["socket"])
     if job.get("interactive"):
-        commands.register(job, target)
-        _load_guest_commands(job)
-    stepper = Stepper(job, target)
-    if job.get("interactive") and not job.get("stop_at") and not job.get("stop_count"):
-        target.hand_over()
-        return 0
-    reason = stepper.run()
-    if job.get("interactive"):
-        print(f"rig: {reason}")
-        if not reason.startswith("guest-ended"):
-            target.hand_over()
+        _open(job, target)
+    else:
+        Stepper(job, target).run()
     return 0
+
+
+def _open(job: dict[str, Any], target: Target) -> None:
+    """A person's session: the commands, and the place that was asked for."""
+    if os.environ.get("NO_COLOR"):
+        gdb.execute("set style enabled off")
+    session = Session(lambda: job)
+    session.adopt(target)
+    register(session)
+    _load_guest_commands(job)
+    target.hand_over()
+    if job.get("stop_at") or job.get("stop_count"):
+        session.judging.quiet = True  # only what is broken: the person asked for the place
+        print(f"rig: {session.start()}: {session.judging.counts()}")
+        session.judging.quiet = False
 
 
 def main() -> None:

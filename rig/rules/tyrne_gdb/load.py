@@ -6,6 +6,7 @@ The pack names it (`gdb: tyrne_gdb/load.py`), and so does the script that gdb lo
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 _RULES = Path(__file__).resolve().parent.parent
 for _path in (_RULES, _RULES.parent / "gdb", _RULES.parent):
     if str(_path) not in sys.path:
