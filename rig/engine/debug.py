@@ -16,6 +16,7 @@ from .paths import GDB_MAIN, compiled
 from .process import Children, find_tool, pick_cpu
 from .qemu import machine_for
 from .session import RunDir, load_inputs
+from .snapshot import file_name
 from .stepping import make_job, start_stopped
 
 _SOURCE_LEVELS = 4  # an ELF in build/PRESET/guest/ still finds the tree
@@ -47,6 +48,9 @@ def debug(args: argparse.Namespace) -> int:
             start_stopped(children, machine, inputs.image, path)
             job["made"]["machine"] = machine.describe()
             job |= {"stop_at": args.at or "", "stop_count": args.at_count}
+            job |= {"pack": str(inputs.pack.path.resolve()), "witnesses": 0}
+            # Small, and taken in passing: what `rig map --diff CHECKPOINT` compares with.
+            job["snapshots"] = {rule["id"]: file_name(rule["id"]) for rule in job["checkpoints"]}
             return open_gdb(job, inputs.elf, path, args.eval, args.batch)
     finally:
         run_dir.finish(False)

@@ -202,6 +202,14 @@ class Checkpoints:
             check.details = part + verdict.details
         return check
 
+    def now(self, item: Checkpoint, state: LiveState) -> list[Check]:
+        """The checkpoint's expectations at this stop, which need not be its own; nothing fires."""
+        where = self.recorder.where(state.pc)
+        return [
+            self._expect(item, number, expression, state, where)
+            for number, expression in enumerate(item.expect, 1)
+        ]
+
     def finish(self, last: Where, stopped_by: str) -> None:
         """Report each checkpoint that did not fire."""
         for item in self.items:
@@ -213,12 +221,13 @@ class Checkpoints:
                 check.actual = f"stepping ended at the broken rule {stopped_by}"
             else:
                 check.status = FAIL
-                check.expected = f"to be reached ({_trigger_text(item.rule)})"
+                check.expected = f"to be reached ({trigger_text(item.rule)})"
                 check.actual = f"stepping ended at {last.text()}"
             self.recorder.check(check)
 
 
-def _trigger_text(rule: dict[str, Any]) -> str:
+def trigger_text(rule: dict[str, Any]) -> str:
+    """When a checkpoint fires, in words."""
     for key in ("after", "before"):
         if key in rule:
             pattern = rule[key]

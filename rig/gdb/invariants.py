@@ -121,6 +121,26 @@ class Invariants:
         self._recorder.check(check)
         return check.status == FAIL
 
+    def now(self, state: LiveState) -> list[Check]:
+        """The active invariants at this stop, each as a check; nothing is booked."""
+        checks = []
+        for item in self._items:
+            if not item.active:
+                continue
+            check = self._check(item)
+            check.where = self._recorder.where(state.pc)
+            try:
+                verdict = self._evaluator.judge(item.expression, state)
+            except NotKnown as error:
+                check.status, check.actual = ERROR, str(error)
+            else:
+                if not verdict.holds:
+                    check.status = FAIL
+                    check.expected, check.actual = verdict.expected, verdict.actual
+                    check.details = verdict.details
+            checks.append(check)
+        return checks
+
     def _check(self, item: Invariant) -> Check:
         return Check(
             id=item.id,

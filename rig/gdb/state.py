@@ -30,7 +30,7 @@ class LiveState:  # pylint: disable=too-many-instance-attributes # each a cache 
 
     def __init__(self, target: Target, table: Table, walker: str) -> None:
         self._target = target
-        self._table = table
+        self.table = table
         self._walker = walker
         self._names = {
             name: next((alias for alias in register.aliases if alias in target.offered), None)

@@ -88,6 +88,8 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._snapshots = Snapshots(job, target, table, self.recorder)
         self._cache: dict[int, Insn] = {}
         self._fired: list[str] = []
+        self._fired_now: set[str] = set()  # at one stop: _fired_at
+        self._fired_at = (-1, -1)
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
@@ -145,6 +147,16 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._transitions.lost(self._state)
         for item in self._checkpoints.items:
             item.unseen = not item.fired
+
+    def next_insn(self) -> Insn:
+        """The instruction at this stop, which comes next."""
+        return self._fetch(self._state.pc)
+
+    def fired_here(self) -> list[Checkpoint]:
+        """The checkpoints that fired at this very stop."""
+        if self._fired_at != (self.recorder.executed, self._state.pc):
+            return []
+        return [item for item in self._checkpoints.items if item.id in self._fired_now]
 
     def go(self, arrived: Callable[[Insn, Insn], str], every_instruction: bool = False) -> str:
         """Judge and step until `arrived`, given what was executed and what is next, has words for
@@ -258,12 +270,14 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = self._broken_stop or stop
 
     def _judge(self, insn: Insn, due: list[Checkpoint]) -> None:
+        self._fired_now = {item.id for item in due}
         for item in sorted(due, key=lambda checkpoint: checkpoint.index):
             self._invariants.end(item.id)
             # The way first: what changed on it is the cause of what the checkpoint finds.
             self._transitions.arrive(item, self._state)
             self._checkpoints.fire(item, self._state, insn.text)
             self._fired.append(item.id)
+            self._fired_at = (self.recorder.executed, self._state.pc)
             self._snapshots.fired(item.id)
             self._invariants.begin(item.id)
             self._exceptions.begin_or_end(item.id)

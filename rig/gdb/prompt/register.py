@@ -1,0 +1,31 @@
+"""Makes the commands known to gdb."""
+
+from __future__ import annotations
+
+from prompt.moving import StepState, Watch
+from prompt.names import Names
+from prompt.physical import gdb
+from prompt.rules import CheckNow, ShowCheckpoints, Until
+from prompt.session import Session
+from prompt.spaces import RigAudit, RigMap, RigWalk, Spaces
+from prompt.status import Status
+from prompt.sysreg import Sysreg
+
+
+class RigPrefix(gdb.Command):  # type: ignore[misc] # gdb has no types
+    """What the rig knows of the guest at this stop, and what it can do with it.
+
+    Start with `rig status`. `help rig COMMAND` has an example of each."""
+
+    def __init__(self) -> None:
+        super().__init__("rig", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+
+def register(session: Session) -> None:
+    """All of them, for this session."""
+    RigPrefix()
+    for kind in (Status, Sysreg, ShowCheckpoints, Until, CheckNow, StepState, Watch):
+        kind(session)
+    spaces = Spaces(session, Names(session))
+    for one in (RigWalk, RigMap, RigAudit):
+        one(spaces)
