@@ -51,7 +51,9 @@ def add_audit_options(parser: argparse.ArgumentParser) -> None:
 
 def add_map_options(parser: argparse.ArgumentParser) -> None:
     """What `rig map` takes."""
-    parser.add_argument("snapshots", nargs="+", metavar="SNAPSHOT")
+    parser.add_argument(
+        "snapshots", nargs="+", metavar="SNAPSHOT", help="a snapshot; two with --diff"
+    )
     parser.add_argument("--diff", action="store_true", help="what differs between two snapshots")
     parser.add_argument("--half", choices=("low", "high"), help="only this half")
     parser.add_argument("--el", choices=("0", "1", "2"), help="only what this level can use")
@@ -59,26 +61,30 @@ def add_map_options(parser: argparse.ArgumentParser) -> None:
         "--filter", choices=("w", "x", "wx", "device", "user"),
         help="only what is writable, executable, both, a device, or open to EL0",
     )  # fmt: skip
-    parser.add_argument("--json", help="write the map as JSON")
-    parser.add_argument("--svg", help="draw the map")
+    parser.add_argument("--json", metavar="FILE", help="write the map as JSON")
+    parser.add_argument("--svg", metavar="FILE", help="draw the map as a picture (SVG)")
     _naming_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no map on standard output")
 
 
 def add_walk_options(parser: argparse.ArgumentParser) -> None:
     """What `rig walk` takes."""
-    parser.add_argument("snapshot", metavar="SNAPSHOT")
+    parser.add_argument("snapshot", metavar="SNAPSHOT", help="a snapshot (rig snapshot)")
     parser.add_argument(
         "addresses", nargs="+", metavar="ADDRESS",
         help="a virtual address; with --pack also an expression, such as a symbol",
     )  # fmt: skip
-    parser.add_argument("--json", help="write the walks as JSON")
+    parser.add_argument("--json", metavar="FILE", help="write the walks as JSON")
     _naming_options(parser)
 
 
 def _naming_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pack", help="a rule pack, for names of what is mapped")
-    parser.add_argument("--elf", help="the guest's ELF (default: what the pack names, from build/)")
+    parser.add_argument("--pack", metavar="PACK", help="a rule pack, for names of what is mapped")
+    parser.add_argument(
+        "--elf",
+        metavar="FILE",
+        help="the guest's ELF (default: what the pack names, from build/)",
+    )
 
 
 # --- rig audit ------------------------------------------------------------------------------------

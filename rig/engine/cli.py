@@ -24,12 +24,23 @@ from .verdict import verdict
 
 
 def _guest_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_PACK) -> None:
-    parser.add_argument("--pack", default=pack, help="rule pack: a name in rig/rules, or a path")
-    parser.add_argument("--elf", help="the guest's ELF (default: what the pack names, from build/)")
-    parser.add_argument("--variant", action="append", help="variant of the pack (repeatable; all)")
+    parser.add_argument(
+        "--pack",
+        default=pack,
+        metavar="PACK",
+        help="rule pack: a file, or a name among the rig's own",
+    )
+    parser.add_argument(
+        "--elf", metavar="FILE", help="the guest's ELF (default: what the pack names, from build/)"
+    )
+    parser.add_argument(
+        "--variant", action="append", metavar="NAME", help="variant of the pack (repeatable; all)"
+    )
     parser.add_argument("--cpu", help="QEMU's -cpu instead of the pack's")
-    parser.add_argument("--memory", help="QEMU's -m instead of the pack's")
-    parser.add_argument("--run-dir", help="keep the run's files in this directory")
+    parser.add_argument(
+        "--memory", metavar="SIZE", help="QEMU's -m instead of the pack's, such as 256M"
+    )
+    parser.add_argument("--run-dir", metavar="DIR", help="keep the run's files in this directory")
     parser.add_argument(
         "--every-instruction", action="store_true", help="step loops too, never run them over"
     )
@@ -44,12 +55,20 @@ def _seconds(text: str) -> float:
 
 def _judge_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_PACK) -> None:
     _guest_options(parser, pack)
-    parser.add_argument("--group", help="judge only this group of checks")
-    parser.add_argument("--json", help="write the report as JSON")
-    parser.add_argument("--junit", help="write the report as JUnit XML")
-    parser.add_argument("--html", help="write the report as one HTML file that needs no network")
     parser.add_argument(
-        "--timeout", type=_seconds, default=120.0, help="bound of each phase, seconds (120)"
+        "--group", metavar="NAME", help="judge only this group of checks (rig lint --groups)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
+    parser.add_argument(
+        "--html", metavar="FILE", help="write the report as one HTML file that needs no network"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="bound of each phase, seconds (120)",
     )
     parser.add_argument(
         "--first", action="store_true", help="end stepping at the first broken rule of a variant"
@@ -108,19 +127,30 @@ def build_parser() -> argparse.ArgumentParser:
     text = "judge one group from the JSON report of an earlier run"
     judged = commands.add_parser("verdict", help=text, description=text)
     judged.add_argument("run", help="the JSON report")
-    judged.add_argument("--group", required=True)
-    judged.add_argument("--elf", help="refuse a report that is for another image (build-id)")
-    judged.add_argument("--quiet", action="store_true")
+    judged.add_argument(
+        "--group", required=True, metavar="NAME", help="the group of checks to judge"
+    )
+    judged.add_argument(
+        "--elf", metavar="FILE", help="refuse a report that is for another image (build-id)"
+    )
+    judged.add_argument(
+        "--quiet", action="store_true", help="only what is not green, and the verdict"
+    )
     text = "check a rule pack against an ELF"
     linted = commands.add_parser("lint", help=text, description=text)
-    linted.add_argument("pack", help="a name in rig/rules, or a path")
-    linted.add_argument("--elf", help="the ELF (default: what the pack names, from build/)")
+    linted.add_argument("pack", help="a rule pack: a file, or a name among the rig's own")
+    linted.add_argument(
+        "--elf", metavar="FILE", help="the ELF (default: what the pack names, from build/)"
+    )
     linted.add_argument("--groups", action="store_true", help="only list the checkpoint groups")
     text = "say what a rule checks, why, and where the manual says it"
     explained = commands.add_parser("explain", help=text, description=text)
     explained.add_argument("id", help="a rule's id as the reports print it")
     explained.add_argument(
-        "--pack", default=DEFAULT_PACK, help="rule pack: a name in rig/rules, or a path"
+        "--pack",
+        default=DEFAULT_PACK,
+        metavar="PACK",
+        help="rule pack: a file, or a name among the rig's own",
     )
     text = "write the tables, registers and memory map of a guest at one point into a file"
     taken = commands.add_parser("snapshot", help=text, description=text)
@@ -128,20 +158,30 @@ def build_parser() -> argparse.ArgumentParser:
     order.add_file_options(taken)
     snapshot_command.add_options(taken)
     taken.add_argument(
-        "--timeout", type=_seconds, default=120.0, help="bound of the run, seconds (120)"
+        "--timeout",
+        type=_seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="bound of the run, seconds (120)",
     )
     taken.add_argument("--quiet", action="store_true", help="say nothing when it went well")
     text = "open gdb at the first instruction, or at a checkpoint"
     debugged = commands.add_parser("debug", help=text, description=text)
     _guest_options(debugged)
-    debugged.add_argument("--at", help="step to this checkpoint first")
+    debugged.add_argument("--at", metavar="CHECKPOINT", help="step to this checkpoint first")
     debugged.add_argument(
-        "--at-count", type=int, default=0, help="step this many instructions first"
+        "--at-count", type=int, default=0, metavar="N", help="step this many instructions first"
     )
     debugged.add_argument(
         "--replay", metavar="RUN", help="reopen a failed run (its run directory), to step backwards"
     )
-    debugged.add_argument("--eval", action="append", default=[], help="a gdb command to run then")
+    debugged.add_argument(
+        "--eval",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="a gdb command to run then (repeatable)",
+    )
     debugged.add_argument("--batch", action="store_true", help="leave gdb after --eval")
     init_command.add_options(commands)
     completion.add_options(commands)

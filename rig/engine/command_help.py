@@ -10,6 +10,7 @@ import argparse
 import textwrap
 from collections.abc import Mapping, Sequence
 
+_WIDTH = 79  # of a terminal's line
 # Exit codes, for each kind of command.
 JUDGES = """\
 exit status:
@@ -57,7 +58,7 @@ _EXITS: Mapping[str, str] = {
 
 DETAILS: Mapping[str, str] = {
     "run": """\
-Each variant of the pack is run up to four times: freely, for its console, its end and its
+Each variant of the pack is run up to three times: freely, for its console, its end and its
 exceptions; stepped in gdb from the first instruction to the pack's steady state; and traced, for
 the order of barriers and maintenance. Address spaces are judged from snapshots taken on the way.
 What a pack does not ask for is not run.""",
@@ -211,5 +212,6 @@ def complete(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             parser.epilog = epilog(name)
         if DETAILS.get(name) and parser.description:
             first = parser.description[:1].upper() + parser.description[1:] + "."
-            parser.description = f"{textwrap.fill(first, 96)}\n\n{DETAILS[name]}"
+            parts = (first, *DETAILS[name].split("\n\n"))
+            parser.description = "\n\n".join(textwrap.fill(part, _WIDTH) for part in parts)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter

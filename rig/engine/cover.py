@@ -38,8 +38,10 @@ def add_options(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """The two commands' options."""
     text = "measure which instructions, lines, functions and branches guests execute"
     parser = commands.add_parser("cover", help=text, description=text)
-    parser.add_argument("--suite", help="suite of runs: NAME (rig/rules/NAME-cover.yaml) or a path")
-    parser.add_argument("--build", help="where a suite's images are (build/debug)")
+    parser.add_argument(
+        "--suite", metavar="SUITE", help="suite of runs: NAME (rig/rules/NAME-cover.yaml) or a path"
+    )
+    parser.add_argument("--build", metavar="DIR", help="where a suite's images are (build/debug)")
     _one_guest(parser)
     parser.add_argument("--source-prefix", metavar="DIR", help="where relative source names start")
     parser.add_argument(
@@ -60,25 +62,39 @@ def add_options(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument("--out", metavar="DIR", help="keep traces, tracefiles and pages here")
     parser.add_argument("--no-html", action="store_true", help="make no pages in --out")
-    parser.add_argument("--json", help="write the result as JSON")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="only totals and what is not held")
     text = "print a guest's instructions, each marked executed or not, branches by outcome"
     parser = commands.add_parser("annotate", help=text, description=text)
     parser.add_argument("--asm", action="store_true", help="instructions (there is no other way)")
     _one_guest(parser)
-    parser.add_argument("--function", action="append", default=[], help="only this function")
-    parser.add_argument("--trace", action="append", default=[], help="a trace of an earlier run")
+    parser.add_argument(
+        "--function", action="append", default=[], metavar="NAME", help="only this function"
+    )
+    parser.add_argument(
+        "--trace", action="append", default=[], metavar="FILE", help="a trace of an earlier run"
+    )
 
 
 def _one_guest(parser: argparse.ArgumentParser) -> None:
     """The options that describe one guest."""
-    parser.add_argument("--elf", help="the guest's ELF")
-    parser.add_argument("--pack", help="rule pack with the guest's machine, variants and aliases")
-    parser.add_argument("--variant", action="append", help="variant of the pack (repeatable; all)")
-    parser.add_argument("--machine", help="QEMU's -M, without a pack")
+    parser.add_argument("--elf", metavar="FILE", help="the guest's ELF")
+    parser.add_argument(
+        "--pack", metavar="PACK", help="rule pack with the guest's machine, variants and aliases"
+    )
+    parser.add_argument(
+        "--variant", action="append", metavar="NAME", help="variant of the pack (repeatable; all)"
+    )
+    parser.add_argument("--machine", metavar="BOARD", help="QEMU's -M, without a pack")
     parser.add_argument("--cpu", help="QEMU's -cpu (cortex-a72)")
-    parser.add_argument("--memory", help="QEMU's -m (128M)")
-    parser.add_argument("--bound", type=float, default=60.0, help="seconds of each run (60)")
+    parser.add_argument("--memory", metavar="SIZE", help="QEMU's -m (128M)")
+    parser.add_argument(
+        "--bound",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="bound of each run, seconds (60)",
+    )
     parser.add_argument(
         "--alias", action="append", default=[], metavar="START:SIZE:BY",
         help="a PC in [START, START + SIZE) is the link address PC + BY",
