@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position # the paths above come first
 from engine.qmp import QmpError  # noqa: E402
-from prompt.register import register  # noqa: E402
+from prompt.register import register, source  # noqa: E402
 from prompt.session import Session  # noqa: E402
 from stepper import Stepper  # noqa: E402
 from target import GuestEnded, Target, TargetError, gdb  # noqa: E402
@@ -49,9 +49,9 @@ def _load_guest_commands(job: dict[str, object]) -> None:
     """What the pack's `gdb` file defines; when it fails the session goes on without it."""
     if job.get("gdb"):
         try:
-            gdb.execute(f"source {job['gdb']}")
-        except gdb.error as error:
-            print(f"rig: {job['gdb']}: {error}", file=sys.stderr)
+            source(str(job["gdb"]))
+        except Exception as error:  # pylint: disable=broad-exception-caught # somebody else's code
+            print(f"rig: {job['gdb']}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _run() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+
 from prompt.moving import StepState, Watch
 from prompt.names import Names
 from prompt.physical import gdb
@@ -19,6 +21,15 @@ class RigPrefix(gdb.Command):  # type: ignore[misc] # gdb has no types
 
     def __init__(self) -> None:
         super().__init__("rig", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+
+def source(path: str) -> None:
+    """What `source` of gdb does with a file, but a Python file knows its own name (`__file__`) also
+    when a script sources it; gdb 13 leaves it the other script's."""
+    if path.endswith(".py"):
+        runpy.run_path(path)
+    else:
+        gdb.execute(f"source {path}")
 
 
 def register(session: Session) -> None:
