@@ -1,0 +1,114 @@
+"""The values of a watched boot as rules: expectations at each checkpoint, transitions between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .elf import Elf
+from .image import Alias
+from .init_points import Point, symbol_value
+from .init_trial import Reached, Trial
+from .registers import Table
+from .snapshot_file import Snapshot
+
+_PSTATE = {"EL": 0xC, "DAIF": 0x3C0, "SPSEL": 0x1}
+_PSTATE_WATCHED = 0xFFFFFFFF & ~(0xF << 28 | 0x3 << 10)
+_ADDRESSES = ("VBAR", "TTBR0", "TTBR1")
+_MMU = 1
+
+
+@dataclass
+class Transition:
+    """What changed between two checkpoints."""
+
+    id: str
+    start: str
+    end: str
+    changes: list[str]
+    may: list[str]
+
+
+@dataclass
+class Rules:
+    """All rules that come out of the stepped run."""
+
+    expect: dict[str, list[str]] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+    exceptions: list[tuple[str, str]] = field(default_factory=list)
+    ordering: list[str] = field(default_factory=list)  # every ordering rule that there is
+
+
+def level_of(snapshot: Snapshot) -> int:
+    """The exception level of a stop."""
+    return snapshot.registers["PSTATE"] >> 2 & 3
+
+
+def mmu_on(snapshot: Snapshot) -> bool:
+    """Is the MMU on for the level of the stop?"""
+    return bool(snapshot.registers.get(f"SCTLR_EL{max(level_of(snapshot), 1)}", 0) & _MMU)
+
+
+def make_rules(
+    points: Mapping[str, Point], trial: Trial, table: Table, elf: Elf, aliases: list[Alias]
+) -> Rules:
+    """The rules, and in each point what was seen there."""
+    rules = Rules(exceptions=trial.exceptions)
+    before: Reached | None = None
+    for reached in trial.reached:
+        point = points[reached.id]
+        point.seen.append(f"Seen at {reached.where}.")
+        rules.expect[reached.id] = _expect(point, reached.snapshot, table, elf, aliases)
+        if before is not None:
+            item = _transition(before, reached, table, trial.raw.get(reached.id, []))
+            if item is not None:
+                rules.transitions.append(item)
+        before = reached
+    return rules
+
+
+def _expect(
+    point: Point, snapshot: Snapshot, table: Table, elf: Elf, aliases: list[Alias]
+) -> list[str]:
+    registers = snapshot.registers
+    level = level_of(snapshot)
+    found = []
+    if point.register and point.register in registers:
+        value = registers[point.register]
+        point.seen.append(f"{point.register} = {table[point.register].decode(value)}")
+        name = point.register.partition("_EL")[0]
+        symbol = symbol_value(elf, aliases, value) if name in _ADDRESSES else ""
+        found.append(f"{point.register} == {symbol or f'{value:#x}'}")
+    if point.landing == "high":
+        found.append("PC in high")
+    if point.id.startswith("mmu-on") and level == 1:
+        found.append("executable(PC)")
+    if not point.register:
+        found += (
+            [f"EL == {level}", f"MMU == {int(mmu_on(snapshot))}"]
+            if level < 2
+            else [f"EL == {level}"]
+        )
+        found.append(f"DAIF == {registers['PSTATE'] >> 6 & 0xF:#x}")
+    return found or [f"EL == {level}"]
+
+
+def _transition(
+    before: Reached, after: Reached, table: Table, raw: Sequence[str]
+) -> Transition | None:
+    old, new = before.snapshot.registers, after.snapshot.registers
+    changes = [
+        name
+        for name in table.control()
+        if name in new
+        and name not in ("PSTATE", "CURRENTEL")
+        and old.get(name) not in (None, new[name])
+    ]
+    changed = (old["PSTATE"] ^ new["PSTATE"]) & _PSTATE_WATCHED
+    changes += [name for name, mask in _PSTATE.items() if changed & mask]
+    may = list(dict.fromkeys(raw))
+    if changed & ~(0xC | 0x3C0 | 0x1):
+        may.append("PSTATE")
+    if not changes and not may:
+        return None
+    return Transition(f"to-{after.id}", before.id, after.id, changes, may)
