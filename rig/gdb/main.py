@@ -16,6 +16,7 @@ sys.path[:0] = [str(_HERE), str(_HERE.parent)]
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position # the paths above come first
+import replay  # noqa: E402
 from engine.qmp import QmpError  # noqa: E402
 from prompt.register import register, source  # noqa: E402
 from prompt.session import Session  # noqa: E402
@@ -73,7 +74,11 @@ def _open(job: dict[str, Any], target: Target) -> None:
     session = Session(lambda: job)
     session.adopt(target)
     register(session)
+    if job.get("replay"):
+        replay.register(session)
     _load_guest_commands(job)
+    if job.get("note"):
+        print(f"rig: {job['note']}")
     target.hand_over()
     if job.get("stop_at") or job.get("stop_count"):
         session.judging.quiet = True  # only what is broken: the person asked for the place
