@@ -35,6 +35,20 @@ foreach(plugin rigcover rigevents)
   endforeach()
 endforeach()
 
+# Man pages and completions are made of the command line's parsers.
+file(GLOB RIG_ENGINE CONFIGURE_DEPENDS ${RIG_SOURCE}/engine/*.py)
+add_custom_command(
+  OUTPUT ${RIG_GENERATED}/texts.stamp
+  COMMAND ${TYRNE_PYTHON} -B ${RIG_SOURCE}/install_texts.py ${RIG_GENERATED}
+  COMMAND ${CMAKE_COMMAND} -E touch ${RIG_GENERATED}/texts.stamp
+  DEPENDS ${RIG_SOURCE}/install_texts.py ${RIG_ENGINE} ${CMAKE_SOURCE_DIR}/CMakeLists.txt
+  COMMENT "Man pages and completions of the rig")
+add_custom_target(rig-texts ALL DEPENDS ${RIG_GENERATED}/texts.stamp)
+install(DIRECTORY ${RIG_GENERATED}/man1 DESTINATION share/man)
+install(FILES ${RIG_GENERATED}/completions/rig DESTINATION share/bash-completion/completions)
+install(FILES ${RIG_GENERATED}/completions/_rig DESTINATION share/zsh/site-functions)
+install(FILES ${RIG_GENERATED}/completions/rig.fish DESTINATION share/fish/vendor_completions.d)
+
 # What people read, and the templates that they copy.
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md DESTINATION share/doc/rig)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guides DESTINATION share/doc/rig)

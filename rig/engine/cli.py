@@ -184,7 +184,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     debugged.add_argument("--batch", action="store_true", help="leave gdb after --eval")
     init_command.add_options(commands)
-    completion.add_options(commands)
+    completion.add_options(commands, parser)
     command_help.complete(commands)
     return parser
 

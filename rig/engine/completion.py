@@ -21,8 +21,8 @@ from .report_text import TextReport
 SHELLS: dict[str, Callable[[Sequence[Command]], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
 
 
-def add_options(commands: Any) -> None:
-    """The command's options."""
+def add_options(commands: Any, whole: argparse.ArgumentParser) -> None:
+    """The command's options; `whole` is the parser that has all commands."""
     text = "print a script for a shell, to complete commands, options and names"
     parser = commands.add_parser("completion", help=text, description=text)
     parser.add_argument("shell", nargs="?", choices=tuple(SHELLS), help="the shell to print it for")
@@ -35,7 +35,12 @@ def add_options(commands: Any) -> None:
         "--line", default="", metavar="WORDS",
         help="for --names: the words of the command line so far, from the command on, a line each",
     )  # fmt: skip
-    parser.set_defaults(commands=commands)
+    parser.set_defaults(whole=whole)
+
+
+def script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """The script for a shell, from the parser of the whole command line."""
+    return SHELLS[shell](Command.all_of(parser))
 
 
 def command(args: argparse.Namespace, report: TextReport) -> int:
@@ -46,5 +51,5 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
         return Exit.HELD
     if args.shell is None:
         raise UsageError(f"say for which shell: rig completion {'|'.join(SHELLS)}")
-    report.line(SHELLS[args.shell](Command.all_of(args.commands)).rstrip("\n"))
+    report.line(script(args.whole, args.shell).rstrip("\n"))
     return Exit.HELD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 FILES, DIRECTORIES, ANYTHING = "files", "directories", "anything"
 # What the value of an option or an argument is; "COMMAND --option" where commands differ. A kind of
@@ -62,28 +63,20 @@ class Command:
     arguments: tuple[Word, ...]
 
     @staticmethod
-    def all_of(
-        commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    ) -> "Sequence[Command]":
-        """Every command of the parser."""
-        # argparse offers no other way to them.
-        listed = commands._get_subactions()  # pylint: disable=protected-access
-        helps = {action.dest: action.help or "" for action in listed}
+    def all_of(parser: argparse.ArgumentParser) -> "Sequence[Command]":
+        """Every command of the command line."""
+        summaries = summaries_of(parser)
         return [
-            Command(
-                name,
-                helps.get(name, ""),
-                tuple(
-                    _word(name, action) for action in actions_of(parser) if action.option_strings
-                ),
-                tuple(
-                    _word(name, action)
-                    for action in actions_of(parser)
-                    if not action.option_strings
-                ),
-            )
-            for name, parser in commands.choices.items()
+            Command(name, summaries.get(name, ""), *_words(name, command))
+            for name, command in commands_of(parser).choices.items()
         ]
+
+
+def _words(name: str, parser: argparse.ArgumentParser) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    """A command's options and its arguments."""
+    words = [_word(name, action) for action in actions_of(parser)]
+    options = tuple(word for word in words if word.options)
+    return options, tuple(word for word in words if not word.options)
 
 
 def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
@@ -91,6 +84,19 @@ def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     # argparse offers no other way to them.
     actions = parser._actions  # pylint: disable=protected-access
     return [action for action in actions if action.help != argparse.SUPPRESS]
+
+
+def commands_of(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[Any]":
+    """The action that holds the commands."""
+    # argparse offers no other way to them.
+    kind = argparse._SubParsersAction  # pylint: disable=protected-access
+    return next(action for action in actions_of(parser) if isinstance(action, kind))
+
+
+def summaries_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Each command's one line in the list of commands."""
+    listed = commands_of(parser)._get_subactions()  # pylint: disable=protected-access
+    return {action.dest: action.help or "" for action in listed}
 
 
 def help_of(action: argparse.Action) -> str:
