@@ -13,13 +13,14 @@ from .rig_trace import Judged, report_of
 
 SCHEMA = "rig-audit-1"
 GROUP = "address-space"  # and the kind of its checks
+SPEC = "spec.json"  # what a snapshot was judged by, in the room of its audit
 
 
 def audit(
     snapshot: Path, spec: Mapping[str, Any], room: Path, elf: Path | None = None
 ) -> dict[str, Any]:
     """The report of `rig-trace audit`, whatever it found; its files are in `room`."""
-    spec_path = room / "spec.json"
+    spec_path = room / SPEC
     spec_path.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
     words = ["audit", str(snapshot), "--spec", str(spec_path)]
     return report_of(words, elf, room / "audit.json", room / "audit.out", SCHEMA)

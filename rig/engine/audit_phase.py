@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .audit_check import GROUP, audit, expression_check, judged
+from .audit_check import GROUP, SPEC, audit, expression_check, judged
 from .checks import Check
 from .errors import CannotJudge, Exit, TimeBound
 from .image import Image
@@ -16,7 +16,7 @@ from .pack import Pack
 from .paths import compiled
 from .qemu import Machine
 from .registers import Table
-from .results import Phase, VariantResult
+from .results import MapTaken, Phase, VariantResult
 from .rig_trace import Judged
 from .snapshot import Place, Setup, file_name, take_running
 from .snapshot_file import SUFFIX, read
@@ -83,6 +83,7 @@ class AddressSpaces:
         room = self.run_dir / f"audit-{entry['id']}"
         room.mkdir(exist_ok=True)
         report = audit(path, build(self.pack, entry, resolver, variant), room, elf)
+        result.maps.append(MapTaken(entry["id"], entry["at"], path, room / SPEC))
         found: Judged = judged(report, entry, self._rules(), variant)
         result.checks += found.checks
         result.checks += self._expressions(entry, resolver)

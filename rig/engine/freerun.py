@@ -22,6 +22,7 @@ from .results import Phase, VariantResult
 from .run_end import End, Watch, bound_of, end_of
 
 _POLL_S = 0.05
+GATE = "gate.json"
 START_S = 20.0
 
 
@@ -84,6 +85,7 @@ class FreeRun:
                 self.run_dir,
             )
             result.checks += checks if ended else [_still_open(check) for check in checks]
+            result.gate = gate_report(self.run_dir)
 
     def _wait(self, qemu: Child, deadline: float, watch: Watch) -> int | None:
         """QEMU's exit status, None at the deadline or where the guest stands still for the pack's
@@ -195,7 +197,7 @@ def judge_log(  # pylint: disable=too-many-arguments # one for each option of th
     gate: Path, log: Path, pack: Pack, image: Image, variant: str, run_dir: Path
 ) -> list[Check]:
     """Run `rig-trace gate` on a log and turn its rules into checks."""
-    out = run_dir / "gate.json"
+    out = run_dir / GATE
     command = [str(gate), "gate", str(log), "--rules", str(pack.path), "--elf", image.elf.path]
     command += ["--json", str(out)] + (["--variant", variant] if variant else [])
     with (run_dir / "gate.out").open("wb") as said, (run_dir / "gate.err").open("wb") as errors:
@@ -209,6 +211,12 @@ def judge_log(  # pylint: disable=too-many-arguments # one for each option of th
     if done.returncode not in (0, 1, 3) or not out.is_file():
         raise CannotJudge(f"rig-trace gate failed (exit status {done.returncode}): {words}")
     return gate_checks(json.loads(out.read_text(encoding="utf-8")), variant)
+
+
+def gate_report(run_dir: Path) -> dict[str, Any]:
+    """What judge_log's rig-trace reported, whole."""
+    report: dict[str, Any] = json.loads((run_dir / GATE).read_text(encoding="utf-8"))
+    return report
 
 
 _STATUS = {"held": PASS, "broken": FAIL, "undecided": ERROR, "not-judged": NOT_JUDGED}

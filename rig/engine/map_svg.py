@@ -24,16 +24,16 @@ _CLASSES = {
     "user": "open to EL0",
     "none": "no access, or not readable",
 }
-_STYLE = """
-  .page{fill:#fff}.text{fill:#1b1f24}.faint{fill:#57606a}.line{stroke:#8c959f}
-  .wx{fill:#ff8182}.x{fill:#aceebb}.w{fill:#b6d7ff}.r{fill:#e7ecf0}.device{fill:#ffe8a3}.none{fill:#fff}
-  .user{fill:#e3c8ff}
+STYLE = """
+  .map .page{fill:#fff}.map .text{fill:#1b1f24}.map .faint{fill:#4a535c}.map .line{stroke:#8c959f}
+  .map .wx{fill:#ff8182}.map .x{fill:#aceebb}.map .w{fill:#b6d7ff}.map .r{fill:#e7ecf0}
+  .map .device{fill:#ffe8a3}.map .none{fill:#fff}.map .user{fill:#e3c8ff}
   @media (prefers-color-scheme: dark){
-  .page{fill:#0d1117}.text{fill:#e6edf3}.faint{fill:#9198a1}.line{stroke:#6e7681}
-  .wx{fill:#8e1519}.x{fill:#1b5e34}.w{fill:#11407a}.r{fill:#2a313c}.device{fill:#6b4a00}.none{fill:#0d1117}
-  .user{fill:#4c2889}}
-  text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}
-  .title{font-size:16px;font-weight:600}.head{font-size:13px;font-weight:600}
+  .map .page{fill:#0d1117}.map .text{fill:#e6edf3}.map .faint{fill:#b6bec8}.map .line{stroke:#6e7681}
+  .map .wx{fill:#8e1519}.map .x{fill:#1b5e34}.map .w{fill:#11407a}.map .r{fill:#2a313c}
+  .map .device{fill:#6b4a00}.map .none{fill:#0d1117}.map .user{fill:#4c2889}}
+  .map text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}
+  .map .title{font-size:16px;font-weight:600}.map .head{font-size:13px;font-weight:600}
 """
 
 
@@ -133,7 +133,12 @@ def _legend(y: float) -> list[str]:
 
 
 def svg(data: Mapping[str, Any]) -> str:
-    """The picture of a map (`rig-map-1`)."""
+    """The picture of a map (`rig-map-1`), as a file."""
+    return f"{drawing(data)}\n"
+
+
+def drawing(data: Mapping[str, Any], style: bool = True) -> str:
+    """The picture as an element of a page; a page with many needs STYLE once."""
     made = data["made"]
     level = "EL2" if data["regime"] == "EL2" else "EL1"
     title = f"{made.get('guest', '')} at {made.get('checkpoint', '')} ({made.get('variant', '')})"
@@ -147,14 +152,14 @@ def svg(data: Mapping[str, Any]) -> str:
     height = bottom + 40
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:g}" '
+            f'<svg class="map" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:g}" '
             f'width="{_WIDTH}" height="{height:g}" role="img">',
             f"<title>{escape(title)}: {escape(str(data['regime']))}</title>",
-            f"<style>{_STYLE}</style>",
+            *([f"<style>{STYLE}</style>"] if style else []),
             f'<rect class="page" width="{_WIDTH}" height="{height:g}"/>',
             _text(20, 30, f"{title}: the {data['regime']} regime", "text title"),
             *parts,
             *_legend(height - 24),
-            "</svg>\n",
+            "</svg>",
         ]
     )

@@ -110,6 +110,7 @@ class Ordering:
 
     def _judge(self, trace: Path, settings: Settings, phase: Phase, result: VariantResult) -> None:
         report = order(trace, self.image, settings, self.run_dir / "order.json")
+        result.order = report
         rules = {rule["id"]: rule for rule in self.pack.items("ordering-rules")}
         require = self.pack.ordering().get("require") or []
         found = judged(report, rules, require, self.machine.variant)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .boot_log import BootLog
 from .checks import Check, exit_code, tally
 from .errors import Exit
+from .image import Image
 from .exception_log import Row
 from .qemu import Machine
 
@@ -59,6 +61,16 @@ def worst_of(ends: Collection[object], checks: list[Check]) -> int:
     return Exit.TIME_BOUND if Exit.TIME_BOUND in ends else judged
 
 
+@dataclass(frozen=True)
+class MapTaken:
+    """A snapshot that was judged: by which entry of `address_space`, taken where, and the files."""
+
+    entry: str
+    at: str
+    snapshot: Path
+    spec: Path
+
+
 @dataclass
 class VariantResult:
     """Everything of one variant."""
@@ -70,6 +82,10 @@ class VariantResult:
     run_dir: str = ""
     exceptions: list[Row] | None = None  # of the free run; None: not known
     boot: BootLog = field(default_factory=BootLog)
+    # Evidence for the HTML report, whole as the tools reported it.
+    gate: dict[str, Any] = field(default_factory=dict)
+    order: dict[str, Any] = field(default_factory=dict)
+    maps: list[MapTaken] = field(default_factory=list)
 
     def code(self) -> int:
         """The variant's exit code: a dead tool first, then broken rules, then the time bound."""
@@ -105,6 +121,9 @@ class RunResult:
     variants: list[VariantResult] = field(default_factory=list)
     waived: list[dict[str, str]] = field(default_factory=list)
     rules: dict[str, str] = field(default_factory=dict)  # file and sha256: packs, register table
+    image: Image | None = None
+    reopen: str = ""  # the command that opens a stop interactively, without its place
+    kept: str = ""  # the run directory, when it stays
 
     def checks(self) -> list[Check]:
         """Every check of every variant."""

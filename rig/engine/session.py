@@ -21,7 +21,7 @@ from .audit_phase import AddressSpaces
 from .errors import CannotJudge, Exit, PackError, RigError, UsageError
 from .exception_log import read_log
 from .faults_baseline import Gate
-from .freerun import FreeRun, judge_log
+from .freerun import FreeRun, gate_report, judge_log
 from .image import Image
 from .lint import lint
 from .order_check import GROUP as ORDERING
@@ -178,6 +178,7 @@ def run_result(
         tools=_tools(command) if runs else {"python": sys.version.split()[0]},
         waived=waived + (pack.ordering().get("waive") or []) * (command in ("run", "order")),
         rules=rules,
+        image=image,
     )
 
 
@@ -236,8 +237,9 @@ def run_variants(
         if keep:
             replay_record.record_again(args, run, run_dir.path, report)
         kept = str(run_dir.path) if keep or args.run_dir else ""
+        run.reopen, run.kept = report.reopen, kept
         report.summary(run, kept)
-        _write_reports(args, run)
+        _write_reports(args, run, report)
     except RigError:
         raise
     except Exception:
@@ -251,13 +253,15 @@ def run_variants(
     return run.code()
 
 
-def _write_reports(args: argparse.Namespace, run: RunResult) -> None:
+def _write_reports(args: argparse.Namespace, run: RunResult, report: TextReport) -> None:
     if args.json:
         report_json.write(run, Path(args.json))
     if args.junit:
         report_junit.write(run, Path(args.junit))
     if args.html:
+        report.progress(f"writing {args.html}: coverage, maps")
         report_html.write(run, Path(args.html))
+        report.end_progress()
 
 
 def check_cpu(cpu: str | None) -> None:
@@ -361,6 +365,7 @@ def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
                 variants[0],
                 run_dir.path,
             )
+            result.gate = gate_report(run_dir.path)
         if baseline.asked:
             result.exceptions = read_log(log, inputs.pack, inputs.image, run_dir.path)
     finally:
@@ -372,7 +377,7 @@ def judge_given_log(args: argparse.Namespace, report: TextReport) -> int:
             report.check(check)
     _hold_against(baseline, inputs, result, report)
     report.summary(run, kept)
-    _write_reports(args, run)
+    _write_reports(args, run, report)
     if baseline.out:
         report.line(baseline.write(run))
     return run.code()
