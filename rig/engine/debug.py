@@ -14,10 +14,10 @@ from typing import Any
 from .errors import UsageError
 from .paths import GDB_MAIN, compiled
 from .process import Children, find_tool, pick_cpu
+from .prompt_job import session_inputs, session_job
 from .qemu import machine_for
-from .session import RunDir, load_inputs
-from .snapshot import file_name
-from .stepping import make_job, start_stopped
+from .session import RunDir
+from .stepping import start_stopped
 
 _SOURCE_LEVELS = 4  # an ELF in build/PRESET/guest/ still finds the tree
 
@@ -30,17 +30,18 @@ def source_directories(elf: Path) -> list[str]:
 
 def debug(args: argparse.Namespace) -> int:
     """Open gdb with symbols at both sides of the jump; QEMU ends with it."""
-    inputs = load_inputs(args.pack, args.elf)
+    found = session_inputs(args.pack, args.elf)
+    inputs = found.inputs
     variants = args.variant or list(inputs.pack.variants())[:1]
     if len(variants) != 1:
         raise UsageError("debug takes one --variant")
     known = [rule["id"] for rule in inputs.pack.items("checkpoints")]
     if args.at and args.at not in known:
-        raise UsageError(f"no checkpoint {args.at!r}; the pack has: {', '.join(known)}")
+        has = f"the pack has: {', '.join(known)}" if known else found.note or "the pack has none"
+        raise UsageError(f"no checkpoint {args.at!r}; {has}")
     machine = machine_for(inputs.pack, variants[0], args.cpu, args.memory)
-    walker = str(compiled("librigwalk.so", inputs.elf) or "")
-    options = {"every_instruction": args.every_instruction}
-    job = make_job(inputs.pack, inputs.image, inputs.table, variants[0], walker, options)
+    job = session_job(inputs, variants[0], {"every_instruction": args.every_instruction})
+    job["note"] = found.note
     run_dir = RunDir(args.run_dir)
     path = run_dir.phase(variants[0], "debug")
     try:
@@ -48,9 +49,6 @@ def debug(args: argparse.Namespace) -> int:
             start_stopped(children, machine, inputs.image, path)
             job["made"]["machine"] = machine.describe()
             job |= {"stop_at": args.at or "", "stop_count": args.at_count}
-            job |= {"pack": str(inputs.pack.path.resolve()), "witnesses": 0}
-            # Small, and taken in passing: what `rig map --diff CHECKPOINT` compares with.
-            job["snapshots"] = {rule["id"]: file_name(rule["id"]) for rule in job["checkpoints"]}
             return open_gdb(job, inputs.elf, path, args.eval, args.batch)
     finally:
         run_dir.finish(False)

@@ -71,7 +71,9 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._checkpoints = self.checkpoints = Checkpoints.build(
             job["checkpoints"], image, evaluator, self.recorder, job["serial"]
         )
-        self._transitions = self.transitions = Transitions(job["transitions"], job["settings"], table, self.recorder)
+        self._transitions = self.transitions = Transitions(
+            job["transitions"], job["settings"], table, self.recorder
+        )
         self._invariants = self.invariants = Invariants(
             job["invariants"], Checker(table, elf, defines), evaluator, self.recorder, control
         )
@@ -93,7 +95,9 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
-        self.breaks: frozenset[int] = frozenset()  # a person's breakpoints: no loop is run over them
+        self.breaks: frozenset[
+            int
+        ] = frozenset()  # a person's breakpoints: no loop is run over them
         self.taken: Taken | None = None  # the exception in which the last step ended
         self._sleeper = ""  # the instruction behind which the CPU sleeps
         self._held: int | None = None  # it sleeps here with interrupts open: not arrived yet
@@ -147,6 +151,8 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._transitions.lost(self._state)
         for item in self._checkpoints.items:
             item.unseen = not item.fired
+        insn = self._fetch(self._state.pc)
+        self._judge(insn, self._checkpoints.reached(insn.pc))
 
     def next_insn(self) -> Insn:
         """The instruction at this stop, which comes next."""

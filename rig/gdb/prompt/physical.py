@@ -8,6 +8,7 @@ only, which nothing interrupts, and is off behind it whatever happened.
 from __future__ import annotations
 
 import importlib
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ gdb: Any = importlib.import_module("gdb")  # this directory must never be import
 
 _ON, _OFF = "Qqemu.PhyMemMode:1", "Qqemu.PhyMemMode:0"
 PART = 1 << 16  # bytes read while Ctrl-C waits
+
+
+def quoted_name(path: object) -> str:
+    """A file name as one word of a gdb command."""
+    return re.sub(r"([\s\"'\\])", r"\\\1", str(path))
 
 
 @contextmanager

@@ -46,7 +46,8 @@ class ShowCheckpoints(RigCommand):
         self.no_more(words, 0)
         with self.session.stopped():
             self.session.state()
-            self.session.notice_moves()
+            if self.session.was_moved():
+                self.session.prepare()
             items = self.session.checkpoints()
             following = next((i for i in items if not i.fired and not i.unseen), None)
             text = []
@@ -100,7 +101,9 @@ class Until(WordCommand):
                     f"rig until: {item.id} waits for text on the console, which is not seen in this "
                     "session; rig debug sees it"
                 )
-            why = session.run(lambda _done, _next: f"reached {item.id}" if item.fired else "")
+            session.prepare()
+            reached = f"reached {item.id}"
+            why = reached if item.fired else session.run(lambda *_: reached if item.fired else "")
         gdb.write(f"rig: {why}: {session.judging.counts()}\n")
         session.show_place()
 

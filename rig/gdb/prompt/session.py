@@ -178,11 +178,18 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
 
     # --- running ----------------------------------------------------------------------------------
 
-    def notice_moves(self) -> None:
-        """Checkpoints that the person may have passed are marked; only inside of `stopped`."""
-        if self._moved:
-            self.stepper.resume(True)
-            self._moved, self._begun = False, True
+    def was_moved(self) -> bool:
+        """Has the person moved the guest since the engine looked?"""
+        return self._moved
+
+    def prepare(self) -> None:
+        """The engine takes the guest as it is: it judges the first instruction, or takes note that
+        the person has moved the guest. Only inside of `stopped`."""
+        if not self._begun and not self._moved:
+            self.stepper.begin()
+        else:
+            self.stepper.resume(self._moved)
+        self._begun, self._moved = True, False
 
     def run(self, arrived: Callable[[Insn, Insn], str], every_instruction: bool = False) -> str:
         """Step and judge until `arrived` has words for the place, a rule that ends a run is broken,
@@ -205,11 +212,7 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         target.take_over()
         target.interruptible(interrupt_waits)
         try:
-            if not self._begun and not self._moved:
-                stepper.begin()
-            else:
-                stepper.resume(self._moved)
-            self._begun, self._moved = True, False
+            self.prepare()
             return stepper.go(there, every_instruction)
         finally:
             self.judging.end()
