@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from . import style
 from .kernel import Kernel
 from .memory import gdb, member, number
-from .programs import program_elf, search_words, source_lines, user_place
+from .programs import look_up, program_elf, search_words, user_place
 from .tables import read_user
 from .tasks import Tasks
 
@@ -33,14 +33,14 @@ def user_state(tasks: Tasks, index: int) -> UserState:
     if not tasks.is_user(index):
         raise gdb.GdbError(
             f"tyrne: {label} is a kernel task: it has no EL0 code"
-            + ("; its backtrace: bt" if index == kernel.current else "")
+            + ("; its backtrace: bt" if index == kernel.on_cpu else "")
         )
     if not tasks.entered_user(index):
         context = tasks.context(index)
         at = f"{context.x19:#x}"
         raise gdb.GdbError(f"tyrne: {label} has not been in EL0 yet; it will start at {at}")
     cpu = kernel.cpu
-    if index == kernel.current:
+    if index == kernel.on_cpu:
         if cpu.el == 0:
             sp = cpu.sp
             return UserState(
@@ -117,8 +117,7 @@ def lines(argument: str) -> list[str]:
     window = member(kernel.core, "windows")[index]
     elf = program_elf(kernel, index)
     addresses = [state.pc, *(back for _, back in returns)]
-    if elf:
-        source_lines(elf, [*addresses, state.x30])
+    look_up(kernel, [(index, address) for address in (*addresses, state.x30)])
     shown = [style.head(f"{tasks.label(index)}, {state.source}")]
     for depth, pc in enumerate(addresses):
         place = user_place(kernel, index, pc)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 from . import style
 from .kernel import Kernel, Ref, array_length, ref_of
 from .memory import enumerators, gdb, member, number
@@ -114,12 +112,7 @@ class Caps:
 
     def object_words(self, slot: Slot) -> str:
         """`endpoint 1`, and whether it is still there."""
-        arena: Any = {
-            "task": self._kernel.task_arena,
-            "endpoint": self._kernel.endpoint_arena,
-            "notification": self._kernel.notification_arena,
-            "address space": self._kernel.space_arena,
-        }.get(slot.kind)
+        arena = self._kernel.arenas.get(slot.kind)
         if arena is None:
             return slot.kind
         ref = slot.object
@@ -220,7 +213,7 @@ def lines(argument: str) -> list[str]:
         problems += caps.problems(held) + caps.free_problems(index)
     if not words:
         shown += _rest(caps, chosen, problems)
-    return shown + [style.bad(f"broken: {text}") for text in problems]
+    return shown + style.broken(problems, tasks.kernel.in_kernel)
 
 
 def _rest(caps: Caps, chosen: list[int], problems: list[str]) -> list[str]:

@@ -64,14 +64,17 @@ class _OfTask(gdb.Command):
         """What it prints."""
         raise NotImplementedError
 
-    def complete(self, _text: str, word: str) -> list[str]:
+    def complete(self, text: str, word: str | None) -> list[str]:
         """The tasks' numbers and names; nothing where there are none yet."""
         try:
             found = tasks.Tasks(Kernel())
             words = ["current", *map(str, found.live()), *map(found.name, found.live())]
         except gdb.error:  # a GdbError, too: completion is no place for complaints
             return []
-        return [name for name in dict.fromkeys(words) if name and name.startswith(word or "")]
+        # gdb breaks words at a hyphen, which names have: what it asks for is the rest behind that.
+        known = text[: len(text) - len(word or "")]
+        fits = (name for name in dict.fromkeys(words) if name and name.startswith(text))
+        return [name[len(known) :] for name in fits]
 
 
 class TyrneTasks(_Whole):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import style
 from .caps import Caps
-from .kernel import Arena, Kernel
+from .kernel import Kernel
 from .memory import enumerators, member, number
 from .names import NONE, RIGHTS, rights_words
 from .tasks import Tasks
@@ -56,7 +56,7 @@ class Endpoints:
 
     def holders(self, kind: str, index: int, right: str) -> str:
         """The tasks with a capability for the object that gives the right."""
-        generation = self._arena(kind).generation(index)
+        generation = self._kernel.arenas[kind].generation(index)
         found = []
         for task in self._tasks.live():
             for slot in self._caps.used(task):
@@ -65,14 +65,10 @@ class Endpoints:
                     found.append(str(task))
         return ", ".join(dict.fromkeys(found)) or "nobody"
 
-    def _arena(self, kind: str) -> Arena:
-        kernel = self._kernel
-        return kernel.endpoint_arena if kind == "endpoint" else kernel.notification_arena
-
     def lines(self) -> list[str]:
         """Every endpoint and notification that exists."""
         shown = []
-        live = self._kernel.endpoint_arena.live()
+        live = self._kernel.arenas["endpoint"].live()
         shown.append(style.head(f"{len(live)} of {self._caps.parked} endpoints"))
         for index in live:
             shown.append(f"  endpoint {index}: {self.state_words(index)}")
@@ -82,26 +78,26 @@ class Endpoints:
                 shown.append(f"    with it comes a capability: {what}")
             can_send, can_receive = (self.holders("endpoint", index, r) for r in ("send", "recv"))
             shown.append(style.dim(f"    may send: {can_send}; may receive: {can_receive}"))
-        live = self._kernel.notification_arena.live()
+        live = self._kernel.arenas["notification"].live()
         words = member(self._kernel.ipc, "notifications")
-        room = self._kernel.notification_arena.capacity
+        room = self._kernel.arenas["notification"].capacity
         shown.append(style.head(f"{len(live)} of {room} notifications"))
         for index in live:
             shown.append(f"  notification {index}: word {int(words[index]):#x}")
             notify, poll = (self.holders("notification", index, r) for r in ("notify", "recv"))
             shown.append(style.dim(f"    may notify: {notify}; may read: {poll}"))
-        return shown + [style.bad(f"broken: {text}") for text in self.problems()]
+        return shown + style.broken(self.problems(), self._kernel.in_kernel)
 
     def problems(self) -> list[str]:
         """Where endpoints and tasks contradict each other."""
         found = []
-        for index in self._kernel.endpoint_arena.live():
+        for index in self._kernel.arenas["endpoint"].live():
             found += self._wrong(index)
         for task in self._tasks.live():
             if self._tasks.state(task) != "blocked":
                 continue
             endpoint = self._tasks.waits_on(task)
-            if endpoint is None or not self._kernel.endpoint_arena.has(endpoint):
+            if endpoint is None or not self._kernel.arenas["endpoint"].has(endpoint):
                 found.append(f"{self._tasks.label(task)} is blocked on no endpoint that exists")
             elif self.receiver(endpoint) != task:
                 found.append(
@@ -117,7 +113,7 @@ class Endpoints:
         if (receiver != NONE) != (state in _WITH_RECEIVER):
             has = f"receiver {receiver}" if receiver != NONE else "no receiver"
             return [f"endpoint {index} is {state} with {has}"]
-        if receiver != NONE and not self._kernel.task_arena.has(receiver):
+        if receiver != NONE and not self._kernel.arenas["task"].has(receiver):
             return [f"the receiver of endpoint {index} is {self._tasks.label(receiver)}"]
         if self._caps.parked_at(index) is not None and state not in _WITH_MESSAGE:
             return [f"a capability is parked at endpoint {index}, which has no message"]

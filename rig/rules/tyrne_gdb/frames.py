@@ -69,14 +69,14 @@ class Spaces:
         self._kernel = tasks.kernel
         self._spaces = member(self._kernel.spaces, "spaces")
         self.trees: dict[int, Tree] = {}
-        for index in self._kernel.space_arena.live():
+        for index in self._kernel.arenas["address space"].live():
             limit = number(self._spaces[index], "tables") + 1 + _SLACK
             root = self._kernel.root(index)
             self.trees[index] = Tree(self._kernel.memory, root, limit)
 
     def owned(self) -> dict[int, str]:
         """Every frame that is a space's, and what it is."""
-        found = {}
+        found: dict[int, str] = {}
         for index, tree in self.trees.items():
             found |= {page.pa: f"a page of space {index}" for page in tree.pages}
             found |= {frame.address: f"a table of space {index}" for frame in tree.tables}
@@ -126,7 +126,7 @@ class Spaces:
 
     def _wrong_root(self) -> list[str]:
         active = number(self._kernel.spaces, "active")
-        if active == NONE or not self._kernel.space_arena.has(active):
+        if active == NONE or not self._kernel.arenas["address space"].has(active):
             return [] if active == NONE else [f"the active space {active} does not exist"]
         ttbr0 = self._kernel.cpu.register("TTBR0_EL1") & (1 << 48) - 2
         if ttbr0 == self._kernel.root(active):
@@ -186,4 +186,4 @@ def lines() -> list[str]:
     for address in sorted(set(owned) - used):
         if frames.start <= address < end:
             problems.append(f"frame {address:#x} is free, but {owned[address]}")
-    return shown + [style.bad(f"broken: {text}") for text in problems]
+    return shown + style.broken(problems, kernel.in_kernel)

@@ -1,9 +1,11 @@
-"""The kernel's state at one stop: the three globals that hold all of it, and the CPU's registers."""
+"""The kernel's state at one stop: three globals hold all of it; and the CPU's registers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from engine.elf import Elf
 
 from .memory import Memory, enumerators, find_symbol, find_type, gdb, load_elf, member, number
 from .names import BOOT_STEPS, NONE
@@ -93,43 +95,64 @@ class Kernel:
     def __init__(self) -> None:
         self.cpu = stopped_cpu()
         symbol = find_symbol("kernel_core")
-        self.elf = load_elf(symbol.symtab.objfile.filename)
-        self.memory = Memory(self.elf)
-        self.core_va = self.memory.link(int(symbol.value().address))
+        self.memory = Memory(load_elf(symbol.symtab.objfile.filename))
         self.core = self.memory.load("kernel_core")
-        self._require_objects()
-        self.sched = member(self.core, "sched")
-        self.tasks = member(self.sched, "tasks")
-        self.task_count = array_length(self.tasks)
-        self.task_arena = Arena(member(self.sched, "arena"), self.task_count)
-        self.current = number(self.sched, "current")
-        self.idle = number(self.sched, "idle")
+        self._require_objects(self.memory.link(int(symbol.value().address)))
         self.spaces = self.memory.load("kernel_spaces")
-        self.space_arena = Arena(
-            member(self.spaces, "arena"), array_length(member(self.spaces, "spaces"))
-        )
-        self.ipc = member(self.core, "ipc")
-        self.endpoint_arena = self._ipc_arena("endpoint")
-        self.notification_arena = self._ipc_arena("notification")
+        self.arenas = {
+            "task": Arena(member(self.sched, "arena"), self.task_count),
+            "address space": Arena(member(self.spaces, "arena"), self._room(self.spaces, "spaces")),
+        }
+        for kind in ("endpoint", "notification"):
+            arena = member(self.ipc, f"{kind}_arena")
+            self.arenas[kind] = Arena(arena, self._room(self.ipc, f"{kind}s"))
+        self.programs: dict[int, Elf | None] = {}  # of the user tasks, as far as asked for
 
-    def _ipc_arena(self, kind: str) -> Arena:
-        objects = array_length(member(self.ipc, f"{kind}s"))
-        return Arena(member(self.ipc, f"{kind}_arena"), objects)
+    @staticmethod
+    def _room(owner: Any, name: str) -> int:
+        return array_length(member(owner, name))
 
-    def _require_objects(self) -> None:
+    @property
+    def elf(self) -> Elf:
+        """The image."""
+        return self.memory.elf
+
+    @property
+    def sched(self) -> Any:
+        """struct sched."""
+        return member(self.core, "sched")
+
+    @property
+    def ipc(self) -> Any:
+        """struct ipc."""
+        return member(self.core, "ipc")
+
+    @property
+    def tasks(self) -> Any:
+        """The array of struct task."""
+        return member(self.sched, "tasks")
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks there can be."""
+        return array_length(self.tasks)
+
+    @property
+    def current(self) -> int:
+        """The task that runs, by the scheduler; NONE before there is one."""
+        return number(self.sched, "current")
+
+    def _require_objects(self, core_va: int) -> None:
         """Before core_init() has run the objects are rubbish: say so, and how far the boot came."""
         early = self.cpu.el != 0 and not self.cpu.pc & _HIGH
-        caps = self.core_va + self._offset("caps")
-        made = self.memory.link(number(self.core, "ipc.caps")) == caps
+        kind = self.core.type.strip_typedefs()
+        offset = next((int(f.bitpos) // 8 for f in kind.fields() if f.name == "caps"), 0)
+        made = self.memory.link(number(self.core, "ipc.caps")) == core_va + offset
         if early or not made:
             raise gdb.GdbError(
                 f"tyrne: the kernel has not set up its tasks yet ({self.boot_progress(early)}); "
-                "they are there from: tbreak demo_create"
+                "they are there from: hbreak demo_create"
             )
-
-    def _offset(self, name: str) -> int:
-        kind = self.core.type.strip_typedefs()
-        return next(int(f.bitpos) // 8 for f in kind.fields() if f.name == name)
 
     def boot_progress(self, early: bool) -> str:
         """How far the boot came, in words."""
@@ -141,6 +164,21 @@ class Kernel:
             return "before boot step 2; what memory holds is from an earlier boot"
         return f"last completed boot step {step}: {BOOT_STEPS[step]}"
 
+    @property
+    def in_kernel(self) -> bool:
+        """Is the CPU in the kernel, where an operation may be half done?"""
+        return self.cpu.el != 0
+
+    @property
+    def on_cpu(self) -> int:
+        """The task on whose kernel stack the CPU is. In the middle of a switch the kernel's current
+        task is the next one already; on the boot's or the emergency stack it is the current one."""
+        start, end = (self.memory.symbol(f"__task_stacks_{edge}") for edge in ("start", "end"))
+        at = self.memory.link(self.cpu.sp) - 1  # a full stack grows down from its end
+        if self.cpu.el == 0 or self.current == NONE or not start <= at < end:
+            return self.current
+        return (at - start) * self.task_count // (end - start)
+
     # --- tasks ------------------------------------------------------------------------------------
 
     def task_space(self, index: int) -> Ref | None:
@@ -149,7 +187,7 @@ class Kernel:
         return None if ref.index == NONE else ref
 
     def stack(self, index: int) -> tuple[int, int]:
-        """[lowest, end) link addresses of a task's slot of the kernel stacks, its guard included."""
+        """[lowest, end) link addresses of a task's slot of the kernel stacks, with its guard."""
         start, end = (self.memory.symbol(f"__task_stacks_{edge}") for edge in ("start", "end"))
         slot = (end - start) // self.task_count
         return start + index * slot, start + (index + 1) * slot
@@ -166,7 +204,7 @@ class Kernel:
     def owners(self) -> dict[int, int]:
         """The task of each space that has one."""
         found = {}
-        for index in self.task_arena.live():
+        for index in self.arenas["task"].live():
             space = self.task_space(index)
             if space is not None:
                 found[space.index] = index

@@ -11,9 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import tables
-from .kernel import ref_of
-from .memory import Unfit, enumerators, find_type, gdb, load_elf, member, number
-from .names import NO_SLOT, NONE, STATUS_CLASSES, kind_words, rights_words
+from .kernel import ref_of, stopped_cpu
+from .memory import (
+    Memory,
+    Unfit,
+    enumerators,
+    find_symbol,
+    find_type,
+    gdb,
+    load_elf,
+    member,
+    number,
+)
+from .names import LEVELS, NO_SLOT, NONE, STATUS_CLASSES, kind_words, rights_words
 
 printing: Any = importlib.import_module("gdb.printing")
 
@@ -135,7 +145,7 @@ def _leaf(value: Any) -> Any:
     )
     page = sum(tables.fields("DESC")[name].mask for name in ("VALID", "TYPE"))
     raw |= number(value, "output_pa") | page
-    return _Words(tables.words(raw, tables.LEVELS - 1).replace("page at", "leaf at", 1))
+    return _Words(tables.words(raw, LEVELS - 1).replace("page at", "leaf at", 1))
 
 
 def _mmu_entry(value: Any) -> Any:
@@ -168,7 +178,7 @@ class _Subprinter:
         self.make = make
 
 
-class Printers(printing.PrettyPrinter):  # type: ignore[misc]
+class Printers(printing.PrettyPrinter):
     """The printers of one image; gdb asks them for each value of its types."""
 
     def __init__(self, path: str) -> None:
@@ -224,6 +234,20 @@ class Printers(printing.PrettyPrinter):  # type: ignore[misc]
         return _Words(f"goes on at {pc:#x}{self._place(pc)}, SP {sp:#x}{self._place(sp)}")
 
 
+class Global(gdb.Function):
+    """$tyrne_global("kernel_core"): a global variable of the kernel, read from physical memory.
+    Where `print kernel_core` cannot read it, as at EL0 or before the jump, this does."""
+
+    def __init__(self) -> None:
+        super().__init__("tyrne_global")
+
+    def invoke(self, name: Any) -> Any:
+        """gdb's way in."""
+        stopped_cpu()
+        symbol = find_symbol(name.string())
+        return Memory(load_elf(symbol.symtab.objfile.filename)).load(name.string())
+
+
 class Rights(gdb.Function):
     """$tyrne_rights(BITS): the rights of a capability, in words."""
 
@@ -243,7 +267,7 @@ class Descriptor(gdb.Function):
 
     def invoke(self, raw: Any, level: Any) -> str:
         """gdb's way in."""
-        if not 0 <= int(level) < tables.LEVELS:
+        if not 0 <= int(level) < LEVELS:
             raise gdb.GdbError(f"tyrne: there is no level {int(level)}, levels are 0 to 3")
         return tables.words(int(raw) & (1 << 64) - 1, int(level))
 
@@ -254,5 +278,5 @@ def register() -> None:
         if objfile.filename and objfile.lookup_global_symbol("kernel_core") is not None:
             printers = Printers(objfile.filename)
             printing.register_pretty_printer(objfile, printers, replace=True)
-    Rights()
-    Descriptor()
+    for function in (Global, Rights, Descriptor):
+        function()

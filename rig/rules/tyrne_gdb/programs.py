@@ -1,7 +1,7 @@
 """The user programs: which ELF file a task's code comes from, and what an address of it is.
 
-The kernel keeps no name. The ELF of a program that the build leaves beside the image (NAME.user.elf)
-is the task's when the code that the task executes is, byte for byte, the file's.
+The kernel keeps no name. The ELF of a program that the build leaves beside the image,
+NAME.user.elf, is the task's when the code that the task executes is the file's, byte for byte.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from engine.errors import RigError
 from engine.process import find_tool
 
 from .kernel import Kernel
-from .memory import gdb, load_elf, member, number
-from .names import PAGE_SIZE
+from .memory import load_elf, member, number
 from .tables import read_user
 
 SUFFIX = ".user.elf"
 _GDB_S = 20
+_CODE_MAX = 1 << 20  # of a program's code is compared; a window that is rubbish asks for no more
 _LINES: dict[tuple[str, int], str] = {}
 # gdb's word on the source line of each address, from a gdb of its own: the programs' symbols must
 # not mix with the kernel's in the person's session.
@@ -37,26 +37,41 @@ print(json.dumps(found))
 """
 
 
-def _code(path: Path) -> bytes:
-    """The first page of what the file loads."""
-    found = elf_file.loaded(path)
-    return found[0][2][:PAGE_SIZE] if found else b""
+def _places(kernel: Kernel) -> list[Path]:
+    """Where programs are looked for: beside the image, and one directory above."""
+    here = Path(kernel.elf.path).resolve().parent
+    return [here, here.parent]
+
+
+def _code(path: Path, start: int, size: int) -> bytes:
+    """What a file loads from an address on; "" when that is nothing, or the file is no ELF."""
+    try:
+        elf_file.load(path)
+        found = elf_file.loaded(path)
+    except (OSError, ValueError, RigError):  # a file that is being built, for one
+        return b""
+    return next((data[:size] for vaddr, _, data in found if vaddr == start), b"")
 
 
 def program_elf(kernel: Kernel, index: int) -> Elf | None:
     """The ELF of the program that a user task runs; None when no file beside the image is it."""
+    if index not in kernel.programs:
+        kernel.programs[index] = _find_elf(kernel, index)
+    return kernel.programs[index]
+
+
+def _find_elf(kernel: Kernel, index: int) -> Elf | None:
     space = kernel.task_space(index)
-    if space is None or not kernel.space_arena.names(space):
+    if space is None or not kernel.arenas["address space"].names(space):
         return None
-    start = number(member(kernel.core, "windows")[index], "image_va.value")
-    held = read_user(kernel.memory, kernel.root(space.index), start, PAGE_SIZE)
+    window = member(kernel.core, "windows")[index]
+    start, end = (number(window, f"{name}.value") for name in ("image_va", "data_va"))
+    size = min(end - start, _CODE_MAX)
+    held = read_user(kernel.memory, kernel.root(space.index), start, size) if size > 0 else None
     if held is None:
         return None
-    for path in sorted(Path(kernel.elf.path).resolve().parent.glob(f"*{SUFFIX}")):
-        try:
-            code = _code(path)
-        except (OSError, ValueError, RigError):
-            continue  # a file that is being built, or no ELF: not this program's
+    for path in (path for place in _places(kernel) for path in sorted(place.glob(f"*{SUFFIX}"))):
+        code = _code(path, start, size)
         if code and held.startswith(code):
             return load_elf(str(path))
     return None
@@ -68,7 +83,7 @@ def program_name(kernel: Kernel, index: int) -> str:
     return Path(elf.path).name.removesuffix(SUFFIX) if elf else ""
 
 
-def source_lines(elf: Elf, addresses: list[int]) -> None:
+def _source_lines(elf: Elf, addresses: list[int]) -> None:
     """Look the source lines of addresses up, all at once; without an answer there are none."""
     missing = [address for address in addresses if (elf.path, address) not in _LINES]
     if not missing:
@@ -95,19 +110,28 @@ def _one_line(script: str) -> str:
     return f"exec({script!r})"
 
 
+def look_up(kernel: Kernel, places: list[tuple[int, int]]) -> None:
+    """Look up what user_place() will say of each (task, address): one gdb for a program."""
+    wanted: dict[str, tuple[Elf, list[int]]] = {}
+    for index, address in places:
+        elf = program_elf(kernel, index)
+        if elf is not None:
+            wanted.setdefault(elf.path, (elf, []))[1].append(address)
+    for elf, addresses in wanted.values():
+        _source_lines(elf, addresses)
+
+
 def user_place(kernel: Kernel, index: int, pc: int) -> str:
     """`<symbol+offset> file:line` of an address of a task's program, "" when it is not known."""
     elf = program_elf(kernel, index)
     symbol = elf.locate(pc) if elf else ""
     if elf is None or not symbol:
         return ""
-    source_lines(elf, [pc])
+    _source_lines(elf, [pc])
     return f"<{symbol}> {_LINES.get((elf.path, pc), '')}".strip()
 
 
 def search_words(kernel: Kernel) -> str:
     """Where program_elf() looks, in words."""
-    return f"no *{SUFFIX} in {Path(kernel.elf.path).resolve().parent} holds this task's code"
-
-
-__all__ = ["gdb", "program_elf", "program_name", "search_words", "source_lines", "user_place"]
+    places = " or ".join(map(str, _places(kernel)))
+    return f"no *{SUFFIX} in {places} holds this task's code"

@@ -32,6 +32,14 @@ def bad(text: str) -> str:
     return _styled(text, _RED)
 
 
+def broken(problems: list[str], in_kernel: bool) -> list[str]:
+    """What contradicts itself, one line each."""
+    lines = [bad(f"broken: {text}") for text in dict.fromkeys(problems)]
+    if lines and in_kernel:
+        lines.append(dim("(the CPU is in the kernel: an operation that is half done may look so)"))
+    return lines
+
+
 def mark(text: str) -> str:
     """What is the current one."""
     return _styled(text, _GREEN)

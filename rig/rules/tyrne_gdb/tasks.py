@@ -8,7 +8,7 @@ from . import style
 from .kernel import Kernel, states
 from .memory import gdb, member, number
 from .names import NONE
-from .programs import program_name, user_place
+from .programs import look_up, program_name, user_place
 
 _TRAMPOLINE, _ENTER_USER = "context_trampoline", "context_enter_user"
 _X19, _X29, _X30 = 0, 10, 11  # in hal_context.x19_x30
@@ -43,7 +43,7 @@ class Tasks:
 
     def live(self) -> list[int]:
         """The tasks that exist."""
-        return self.kernel.task_arena.live()
+        return self.kernel.arenas["task"].live()
 
     def state(self, index: int) -> str:
         """The enum's name without its prefix, in lower case: "ready"."""
@@ -69,7 +69,7 @@ class Tasks:
     def entered_user(self, index: int) -> bool:
         """Has a user task been in EL0? From then on a trap frame is at its stack's top, when it is
         in the kernel."""
-        if index == self.kernel.current:
+        if index == self.kernel.on_cpu:
             end = self.kernel.stack(index)[1]
             return self.kernel.cpu.el == 0 or self.kernel.memory.link(self.kernel.cpu.sp) < end
         place = self.kernel.elf.locate(self.context(index).x30)
@@ -78,7 +78,7 @@ class Tasks:
     def resume(self, index: int) -> Resume:
         """Where the task is, or goes on: in EL0 when it is a user task that waits in a syscall."""
         kernel = self.kernel
-        if index == kernel.current:
+        if index == kernel.on_cpu:
             return Resume(kernel.cpu.pc, kernel.cpu.el)
         if not self.is_user(index):
             return Resume(self.context(index).x30, 1)
@@ -92,10 +92,11 @@ class Tasks:
         if self.is_user(index):
             return number(member(kernel.core, "windows")[index], "image_va.value")
         context = self.context(index)
-        if index != kernel.current and kernel.elf.locate(context.x30) == _TRAMPOLINE:
+        runs = index == kernel.on_cpu
+        if not runs and kernel.elf.locate(context.x30) == _TRAMPOLINE:
             return context.x19
-        frame = kernel.cpu.register("x29") if index == kernel.current else context.x29
-        return self._outermost(index, frame, kernel.cpu.pc if index == kernel.current else 0)
+        frame = kernel.cpu.register("x29") if runs else context.x29
+        return self._outermost(index, frame, kernel.cpu.pc if runs else 0)
 
     def _outermost(self, index: int, frame: int, pc: int) -> int:
         """The function that the trampoline called: the one whose frame record returns there."""
@@ -122,7 +123,7 @@ class Tasks:
         return self._names[index]
 
     def _find_name(self, index: int) -> str:
-        if index == self.kernel.idle:
+        if index == number(self.kernel.sched, "idle"):
             return "idle"
         if self.is_user(index):
             return program_name(self.kernel, index)
@@ -130,7 +131,7 @@ class Tasks:
 
     def label(self, index: int) -> str:
         """`task 2 (task_b)`."""
-        if not self.kernel.task_arena.has(index):
+        if not self.kernel.arenas["task"].has(index):
             return f"task {index}, which does not exist"
         name = self.name(index)
         return f"task {index} ({name})" if name else f"task {index}"
@@ -173,7 +174,7 @@ class Tasks:
         for index in dict.fromkeys(queue):
             if queue.count(index) > 1:
                 found.append(f"{self.label(index)} is {queue.count(index)} times in the queue")
-            elif not kernel.task_arena.has(index):
+            elif not kernel.arenas["task"].has(index):
                 found.append(f"the ready queue holds {self.label(index)}")
             elif self.state(index) != "ready":
                 found.append(f"{self.label(index)} is in the ready queue, but {self.state(index)}")
@@ -182,7 +183,7 @@ class Tasks:
                 found.append(f"{self.label(index)} is ready, but not in the queue: it never runs")
             if self.state(index).startswith("unknown"):
                 found.append(f"{self.label(index)} has an {self.state(index)}")
-        if kernel.current != NONE and not kernel.task_arena.has(kernel.current):
+        if kernel.current != NONE and not kernel.arenas["task"].has(kernel.current):
             ending = "its index is free already (it is about to end)"
             found.append(f"the current task is {kernel.current}: {ending}")
         return found
@@ -203,7 +204,7 @@ class Tasks:
         ref = self.kernel.task_space(index)
         if ref is None:
             return "-"
-        if not self.kernel.space_arena.names(ref):
+        if not self.kernel.arenas["address space"].names(ref):
             return f"{ref.index}.{ref.generation} (stale)"
         return f"{ref.index} root {self.kernel.root(ref.index):#x}"
 
@@ -217,6 +218,8 @@ class Tasks:
     def rows(self) -> list[list[str]]:
         """The table of `tyrne tasks`."""
         rows = [["", "#", "name", "state", "space", "entry", "goes on at"]]
+        users = [index for index in self.live() if self.is_user(index)]
+        look_up(self.kernel, [(i, at) for i in users for at in (self.entry(i), self.resume(i).pc)])
         for index in self.live():
             resume = self.resume(index)
             entry = self.entry(index)
@@ -249,4 +252,7 @@ def lines() -> list[str]:
     shown.append(f"{len(live)} of {kernel.task_count} tasks; ready queue: {queue}")
     if kernel.current == NONE:
         shown.append(f"no task runs yet: the boot does, at {kernel.memory.place(kernel.cpu.pc)}")
-    return shown + [style.bad(f"broken: {text}") for text in tasks.problems()]
+    elif kernel.on_cpu != kernel.current:
+        before = tasks.label(kernel.on_cpu) if kernel.on_cpu in live else "a task that has ended"
+        shown.append(f"a switch is under way: the CPU is on the stack of {before} still")
+    return shown + style.broken(tasks.problems(), kernel.in_kernel)
