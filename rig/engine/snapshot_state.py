@@ -45,10 +45,11 @@ class SnapshotState:
                 f"expressions walk the EL1&0 regime, this one is {self._snapshot.regime}"
             )
         if self._walks is None:
-            self._walks = TableWalks(self._library, self._snapshot.registers, self._word)
+            self._walks = TableWalks(self._library, self._snapshot.registers, self.word)
         return self._walks
 
-    def _word(self, address: int) -> int | None:
+    def word(self, address: int) -> int | None:
+        """A descriptor of the tables, None where the snapshot has none."""
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return None

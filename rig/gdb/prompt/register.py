@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import runpy
 
+from prompt.faults import Esr, WhyFault
+from prompt.identify import Identify
 from prompt.moving import StepState, Watch
 from prompt.names import Names
 from prompt.physical import gdb
@@ -35,8 +37,12 @@ def source(path: str) -> None:
 def register(session: Session) -> None:
     """All of them, for this session."""
     RigPrefix()
-    for kind in (Status, Sysreg, ShowCheckpoints, Until, CheckNow, StepState, Watch):
+    for kind in (
+        Status, Sysreg, ShowCheckpoints, Until, CheckNow, StepState, Watch, Esr, WhyFault
+    ):  # fmt: skip
         kind(session)
-    spaces = Spaces(session, Names(session))
+    names = Names(session)
+    Identify(session, names)
+    spaces = Spaces(session, names)
     for one in (RigWalk, RigMap, RigAudit):
         one(spaces)

@@ -23,7 +23,8 @@ from engine.qmp import QmpError
 from engine.registers import Table
 from engine.snapshot_capture import CaptureError
 from engine.snapshot_file import Snapshot
-from engine.walk import WalkError
+from engine.snapshot_state import SnapshotState
+from engine.walk import Walker, WalkError
 from link import LinkClosed, find_connection
 from prompt.judging import Judging
 from prompt.physical import PART, gdb, interrupt_waits, uninterrupted
@@ -250,6 +251,12 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         """A snapshot of this stop; a Ctrl-C waits for a part of it only."""
         with in_words():
             return capture_live(PatientSource(self), self.job, "stop", witnesses)
+
+    def walker(self, snapshot: Snapshot) -> Walker:
+        """The table walker on a snapshot of this guest; raises WalkError for a regime that the rig
+        does not walk."""
+        state = SnapshotState(snapshot)
+        return Walker(self.job["walker"], snapshot.registers, state.word, snapshot.regime)
 
 
 class PatientSource(LiveSource):
