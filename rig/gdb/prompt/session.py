@@ -183,6 +183,10 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         """Has the person moved the guest since the engine looked?"""
         return self._moved
 
+    def guest_moved(self) -> None:
+        """The guest was moved by somebody else than the engine, as a person does."""
+        self._moved = True
+
     def prepare(self) -> None:
         """The engine takes the guest as it is: it judges the first instruction, or takes note that
         the person has moved the guest. Only inside of `stopped`."""
