@@ -27,13 +27,11 @@ install(DIRECTORY ${RIG_SOURCE}/rules DESTINATION ${RIG_LIBRARY}
         PATTERN "__pycache__" EXCLUDE PATTERN ".mypy_cache" EXCLUDE)
 install(TARGETS rig-trace RUNTIME DESTINATION ${RIG_LIBRARY})
 install(TARGETS rigwalk LIBRARY DESTINATION ${RIG_LIBRARY})
-foreach(plugin rigcover rigevents)
-  foreach(api 1 2)
-    if(TARGET ${plugin}-${api})
-      install(TARGETS ${plugin}-${api} LIBRARY DESTINATION ${RIG_LIBRARY})
-    endif()
-  endforeach()
-endforeach()
+# Everything that an installation needs, and nothing else of the tree.
+add_custom_target(rig-parts DEPENDS rig-trace rigwalk)
+get_property(RIG_PLUGINS DIRECTORY ${RIG_SOURCE}/trace/plugin PROPERTY BUILDSYSTEM_TARGETS)
+install(TARGETS ${RIG_PLUGINS} LIBRARY DESTINATION ${RIG_LIBRARY})
+add_dependencies(rig-parts ${RIG_PLUGINS})
 
 # Man pages and completions are made of the command line's parsers.
 file(GLOB RIG_ENGINE CONFIGURE_DEPENDS ${RIG_SOURCE}/engine/*.py)
@@ -44,6 +42,7 @@ add_custom_command(
   DEPENDS ${RIG_SOURCE}/install_texts.py ${RIG_ENGINE} ${CMAKE_SOURCE_DIR}/CMakeLists.txt
   COMMENT "Man pages and completions of the rig")
 add_custom_target(rig-texts ALL DEPENDS ${RIG_GENERATED}/texts.stamp)
+add_dependencies(rig-parts rig-texts)
 install(DIRECTORY ${RIG_GENERATED}/man1 DESTINATION share/man)
 install(FILES ${RIG_GENERATED}/completions/rig DESTINATION share/bash-completion/completions)
 install(FILES ${RIG_GENERATED}/completions/_rig DESTINATION share/zsh/site-functions)
