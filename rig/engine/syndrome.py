@@ -47,7 +47,7 @@ def decode(value: int, table: Table, formats: Formats) -> Syndrome:
     ec, iss = fields["EC"].extract(value), fields["ISS"].extract(value)
     name = fields["EC"].texts.get(ec, f"exception class {ec:#x}, which the table does not name")
     lines = []
-    if not fields["IL"].extract(value):
+    if value and not fields["IL"].extract(value):
         lines.append(_line("IL", "0", "the instruction was 16 bits long"))
     return Syndrome(value, ec, iss, name, lines + _iss(ec, iss, table, formats))
 

@@ -75,7 +75,7 @@ def at_physical(address: int, known: Known) -> list[str]:
     else:
         what = "a device" if part.kind == "io" else "ROM"
         lines.append(f"PA {address:#x}: {what}, {part.name} + {address - part.first:#x}")
-    lines += [text.strip() for text in _named(address, known.spec, "pa")]
+    lines += [text.removeprefix("  pack      ") for text in _named(address, known.spec, "pa")]
     for table in known.tables:
         if table.pa <= address < table.pa + table.size:
             root = "TTBR1_EL1" if table.upper else "TTBR0"
@@ -124,7 +124,7 @@ def _named(address: int, spec: Mapping[str, Any], space: str) -> Iterable[str]:
             continue  # sections are told as the image's
         first, last = int(item["first"], 16), int(item["last"], 16)
         if first <= address <= last:
-            yield f"  pack      {item['name']} + {address - first:#x}"
+            yield f"  pack      {item['name']}, {address - first:#x} from its start"
 
 
 def _mappings(address: int, known: Known) -> list[str]:

@@ -18,6 +18,7 @@ class RigCommand(gdb.Command):  # type: ignore[misc] # gdb has no types
 
     word = ""
     completer = gdb.COMPLETE_NONE
+    whole = False  # the argument is one expression, which may have spaces
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -26,7 +27,10 @@ class RigCommand(gdb.Command):  # type: ignore[misc] # gdb has no types
     def invoke(self, argument: str, _from_tty: bool) -> None:
         """gdb's way in."""
         with in_words():
-            self.run(gdb.string_to_argv(argument))
+            if self.whole:
+                self.run([argument.strip()] if argument.strip() else [])
+            else:
+                self.run(gdb.string_to_argv(argument))
 
     def run(self, words: list[str]) -> None:
         """The command; raises gdb.GdbError in words."""

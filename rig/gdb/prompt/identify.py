@@ -29,16 +29,17 @@ class Identify(RigCommand):
 
     word = "id"
     completer = gdb.COMPLETE_EXPRESSION
+    whole = True
 
     def __init__(self, session: Session, names: Names) -> None:
         super().__init__(session)
         self._names = names
 
-    def invoke(self, argument: str, _from_tty: bool) -> None:
-        """An expression may have spaces."""
-        if not argument.strip():
+    def run(self, words: list[str]) -> None:
+        """See RigCommand."""
+        if not words:
             raise self.wrong("give an address: rig id ADDRESS")
-        address = address_of(argument, self.word)
+        address = address_of(words[0], self.word)
         snapshot = self.session.capture(0)
         image = self.session.image
         file, line = source_line(image.link(address))
@@ -48,7 +49,7 @@ class Identify(RigCommand):
         known.guards = self._names.guards(snapshot)
         if snapshot.regime in (EL1_0, EL2):
             walker = self.session.walker(snapshot)
-            known.tables = walker.tables(include_disabled=True) if _on(snapshot) else []
+            known.tables = walker.tables() if _on(snapshot) else []
             if _on(snapshot):
                 walk = walker.walk(address)
                 known.mapped = _mapped(walker)

@@ -122,16 +122,17 @@ class RigWalk(RigCommand):
 
     word = "walk"
     completer = gdb.COMPLETE_EXPRESSION
+    whole = True
 
     def __init__(self, spaces: Spaces) -> None:
         super().__init__(spaces.session)
         self._spaces = spaces
 
-    def invoke(self, argument: str, _from_tty: bool) -> None:
-        """An expression may have spaces."""
-        if not argument.strip():
-            raise gdb.GdbError("rig walk: give an address: rig walk ADDRESS")
-        self._spaces.show("walk", f"{address_of(argument, self.word):#x}")
+    def run(self, words: list[str]) -> None:
+        """See RigCommand."""
+        if not words:
+            raise self.wrong("give an address: rig walk ADDRESS")
+        self._spaces.show("walk", f"{address_of(words[0], self.word):#x}")
 
 
 class RigMap(WordCommand):
