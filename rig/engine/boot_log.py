@@ -7,10 +7,13 @@ reports, with their fields in words.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .checks import Where
-from .registers import Table
+from .paths import REGISTERS
+from .registers import Register, Table, load_formats
+from .syndrome import decode
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class ExceptionTaken:
     target: int
     entry: int  # the vector's address
     syndrome: int | None
-    decoded: str  # the syndrome's fields
+    decoded: str  # the syndrome in words
     far: int | None
     announced: bool  # by a rule of the pack
     count: int
@@ -106,6 +109,17 @@ class BootLog:
         return data
 
 
+def syndrome_words(syndrome: int, table: Table) -> str:
+    """ESR_ELx in one line."""
+    words = decode(syndrome, table, _formats())
+    return "; ".join([words.name, *(" ".join(line.split()) for line in words.lines)])
+
+
+@lru_cache(maxsize=1)
+def _formats() -> dict[str, Register]:
+    return load_formats(REGISTERS)
+
+
 def _change(event: dict[str, Any], where: Where, table: Table) -> Change:
     name, old, new = event["register"], event["old"], event["new"]
     register = table.registers.get(name)
@@ -123,17 +137,14 @@ def _change(event: dict[str, Any], where: Where, table: Table) -> Change:
 
 
 def _exception(event: dict[str, Any], where: Where, table: Table) -> ExceptionTaken:
-    syndrome, decoded = event["syndrome"], ""
-    if syndrome is not None:
-        register = table.registers.get(f"ESR_EL{event['target']}") or table.registers.get("ESR_EL1")
-        decoded = register.decode(syndrome) if register is not None else f"{syndrome:#x}"
+    syndrome = event["syndrome"]
     return ExceptionTaken(
         kind=event["exception_class"],
         source=event["source"],
         target=event["target"],
         entry=event["entry"],
         syndrome=syndrome,
-        decoded=decoded,
+        decoded="" if syndrome is None else syndrome_words(syndrome, table),
         far=event["far"],
         announced=event["announced"],
         count=event["count"],

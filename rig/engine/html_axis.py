@@ -18,7 +18,7 @@ from .checks import Check
 from .html_parts import STATUS, checkpoint_id, worst
 from .html_text import Html, tag
 
-_LEFT, _RIGHT, _WIDTH = 92, 12, 1000
+_LEFT, _RIGHT, _WIDTH = 108, 16, 1000
 _LANES = ("level", "mmu", "checkpoints", "writes", "exceptions")
 _NAMES = {
     "level": "exception level",
@@ -152,7 +152,7 @@ def strip(variant: str, stops: Sequence[Stop], boot: BootLog, last: int) -> Html
     for index, name in enumerate(lanes):
         y = _TOP + index * _LANE
         parts.append(tag("line", cls="rule", x1=0, x2=_WIDTH, y1=y, y2=y))
-        parts.append(_text(0, y + 17, _NAMES[name], "lane"))
+        parts.append(_text(8, y + 17, _NAMES[name], "lane"))
         if name in bands:
             parts += _band_lane(bands[name], axis, y, "" if name == "level" else "MMU ")
         elif name == "checkpoints":

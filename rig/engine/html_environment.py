@@ -7,7 +7,16 @@ from pathlib import Path
 
 from .html_parts import plural
 from .html_text import Html, Part, code, details, join, pairs, section, table, tag
+from .replay_manifest import SUFFIX
 from .results import RunResult, VariantResult
+
+
+def replay_words(run: RunResult, variant: str) -> str:
+    """The command that steps a recorded run backwards; "" when the variant was not recorded."""
+    if not run.kept or not (Path(run.kept) / f"{variant}{SUFFIX}").is_dir():
+        return ""
+    words = [shlex.split(run.reopen or "rig")[0], "debug", "--replay", run.kept]
+    return shlex.join([*words, *(["--variant", variant] if len(run.variants) > 1 else [])])
 
 
 def _files(run: RunResult) -> Html:
@@ -48,10 +57,9 @@ def environment(run: RunResult, date: str) -> Html:
     if run.reopen:
         parts += [tag("h4", "Open the guest in gdb"), tag("pre", run.reopen, cls="wrap")]
     if run.kept:
-        replay = shlex.join([*shlex.split(run.reopen)[:1], "debug", "--replay", run.kept])
         parts += [tag("h4", "Run directory"), tag("p", code(run.kept))]
-        if any(Path(run.kept).rglob("*.rr")):
-            parts.append(tag("pre", replay, cls="wrap"))
+        words = [replay_words(run, result.machine.variant) for result in run.variants]
+        parts += [tag("pre", line, cls="wrap") for line in words if line]
     parts += [tag("h4", "Rule packs and register table"), _files(run)]
     return section("environment", "Environment", *parts)
 

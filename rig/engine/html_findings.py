@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .checks import FAIL, PASS, WAIVED, Check
-from .html_parts import badge, finding_id, grouped, lines_of, place, source_lines
-from .html_text import Html, Part, code, details, join, pairs, section, table, tag
+from .html_parts import badge, finding_id, lines_of, place, plural, source_lines
+from .html_environment import replay_words
+from .html_text import Html, Part, code, details, join, pairs, section, table, tag, text
 from .order_check import where_of
 from .results import RunResult, VariantResult
 from .source_files import SourceFiles
@@ -22,11 +23,23 @@ def findings_of(run: RunResult) -> list[Check]:
     return sorted(checks, key=lambda check: check.status != FAIL)
 
 
-def reopen_words(run: RunResult, check: Check) -> str:
-    """The command that opens gdb where a check was judged; "" when there is no such place."""
-    if not run.reopen or not check.count:
-        return ""
-    return f"{run.reopen} --variant {check.variant} --at-count {check.count}"
+def reopen_words(run: RunResult, check: Check) -> list[tuple[str, str]]:
+    """What opens gdb where a check was judged: titles and commands, as far as there are any."""
+    found = []
+    if run.reopen and check.count:
+        words = f"{run.reopen} --variant {check.variant} --at-count {check.count}"
+        found.append(("Open gdb there", words))
+    words = replay_words(run, check.variant)
+    if words:
+        found.append(("Open the recorded run, to step backwards", words))
+    return found
+
+
+def _value(check: Check, words: str) -> Part:
+    """Expected or actual: values for the rules that are expressions, sentences for others."""
+    if not words:
+        return None
+    return code(words) if check.kind in ("expect", "invariant") else text(words)
 
 
 def _both_ends(result: VariantResult) -> dict[str, Mapping[str, Any]]:
@@ -56,11 +69,11 @@ class Findings:
     def body(self, check: Check, unfolded: bool = True) -> Html:
         """The evidence of one finding."""
         ends = self._ends.get((check.variant, check.id))
-        fix = check.expected if ends is not None else ""
+        fix = check.expected if ends is not None or check.kind == "address-space" else ""
         after = check.where.instruction if check.where and ends is None else ""
         facts: list[tuple[Part, Part]] = [
-            ("expected", None if fix or not check.expected else code(check.expected)),
-            ("actual" if ends is None else "missing", check.actual and code(check.actual)),
+            ("expected", None if fix else _value(check, check.expected)),
+            ("actual" if ends is None else "missing", _value(check, check.actual)),
             ("to do", fix or None),
             ("at", None if ends is not None or check.where is None else place(check.where)),
             ("after", code(after) if after else None),
@@ -68,7 +81,7 @@ class Findings:
             ("manual", check.spec),
         ]
         if check.count:
-            facts.append(("instruction", grouped(check.count)))
+            facts.append(("executed", plural(check.count, "instruction")))
         parts: list[Part] = [pairs(facts)]
         if ends is not None:
             parts.append(self._two_ends(ends))
@@ -81,9 +94,8 @@ class Findings:
                 "number, PC, symbol, instruction, source", check.history, len(check.history) - 1
             )
             parts.append(details(title, lines, cls="fold", open_=unfolded))
-        words = reopen_words(self._run, check)
-        if words:
-            parts.append(join([tag("h4", "Open gdb there"), tag("pre", words, cls="wrap")]))
+        for title, words in reopen_words(self._run, check):
+            parts.append(join([tag("h4", title), tag("pre", words, cls="wrap")]))
         return join(parts)
 
     @staticmethod
@@ -120,8 +132,7 @@ class Findings:
             "h3", badge(check.status), tag("a", code(check.id), href=f"#{name}"),
             tag("span", f"{check.kind}, {check.variant}", cls="note"),
         )  # fmt: skip
-        text = code(check.text) if check.kind == "expect" else check.text
-        words: Part = tag("p", text)
+        words = tag("p", code(check.text) if check.kind == "expect" else check.text)
         if not unfolded:
             return tag("article", title, details(words, self.body(check, False)), cls=f"card {cls}",
                        id=name)  # fmt: skip
@@ -133,15 +144,13 @@ def first_broken(run: RunResult, sources: SourceFiles) -> Part:
     first = run.first_failed()
     if first is None:
         return None
-    title = tag("p", tag("b", code(first.rule)), f" ({first.kind}, {first.variant}): ",
-                code(first.text) if first.kind == "expect" else first.text)  # fmt: skip
-    card = tag("div", title, Findings(run, sources).body(first), cls="card bad")
+    card = Findings(run, sources).card(first, unfolded=True)
     return section("first", "First broken rule", card)
 
 
 def findings(run: RunResult, sources: SourceFiles) -> Html:
     """The section of all findings."""
-    found = findings_of(run)
+    found, first = findings_of(run), run.first_failed()
     errors = [
         tag("p", tag("b", f"{result.machine.variant}, {phase.name}: "), phase.error, cls="open")
         for result in run.variants
@@ -149,7 +158,14 @@ def findings(run: RunResult, sources: SourceFiles) -> Html:
         if phase.error
     ]
     if not found:
-        return section("findings", "Findings", *errors, tag("p", "None: every check held."))
+        words = "None: every check held." if run.checks() else "Nothing was checked."
+        return section("findings", "Findings", *errors, tag("p", words))
+    above: Part = None
+    if first is not None:
+        found.remove(first)
+        link = tag("a", code(first.id), href=f"#{finding_id(first)}")
+        others = f"; {plural(len(found), 'other')}:" if found else ", and nothing else."
+        above = tag("p", "The first, ", link, f" ({first.variant}), is above{others}")
     show = Findings(run, sources)
     cards = [show.card(check, index < _OPEN) for index, check in enumerate(found[:_MOST])]
     more: Part = None
@@ -159,4 +175,4 @@ def findings(run: RunResult, sources: SourceFiles) -> Html:
             f"{len(rows)} more, without evidence", table(["check", "variant", "text"], rows),
             cls="fold",
         )  # fmt: skip
-    return section("findings", "Findings", *errors, join(cards, "\n"), more)
+    return section("findings", "Findings", *errors, above, join(cards, "\n"), more)

@@ -24,8 +24,8 @@ def _fields(change: Change) -> Html:
     old = "unknown" if change.old is None else f"{change.old:#x}"
     whole = tag("span", code(old), _ARROW, code(f"{change.new:#x}"), cls="faint")
     if not items:
-        return tag("ul", tag("li", whole), cls="fields")
-    return tag("ul", *items, tag("li", whole), cls="fields")
+        return tag("ul", tag("li", whole, cls="whole"), cls="fields")
+    return tag("ul", *items, tag("li", whole, cls="whole"), cls="fields")
 
 
 def changes_table(changes: Sequence[Change]) -> Html:

@@ -90,7 +90,7 @@ pre .number{color:var(--faint);user-select:none}
 .verdict.open{border-color:var(--open)}
 .verdict h1{color:inherit;margin:0}
 .verdict p{color:var(--text)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.5rem,1fr));gap:.75rem;
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.25rem,1fr));gap:.75rem;
   margin:1.25rem 0;padding:0;list-style:none}
 .tiles li{border:1px solid var(--line);border-radius:6px;padding:.5rem .75rem;background:var(--panel)}
 .tiles b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums;line-height:1.3}
@@ -118,7 +118,8 @@ td.num{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-siz
 td code{overflow-wrap:normal}
 table.wide{min-width:54rem}
 .fields{list-style:none;margin:0;padding:0}
-.fields li{padding:.05rem 0}
+.fields li{display:inline-block;margin-right:1.25rem;white-space:nowrap}
+.fields .whole{display:block;margin:0}
 summary{cursor:pointer}
 summary:hover{background:var(--mark)}
 details.fold{margin:.75rem 0}
@@ -140,8 +141,8 @@ details.fold>summary{color:var(--link);padding:.15rem 0}
 .list li{padding:.1rem 0 .1rem 1.5rem;text-indent:-1.5rem}
 .list .tick{display:inline-block;width:1.5rem;text-indent:0}
 .picture{overflow-x:auto;border:1px solid var(--line);border-radius:6px;margin:.5rem 0}
-.picture svg{display:block}
-.strip{min-width:56rem;width:100%;height:auto}
+.picture svg{display:block;width:100%;min-width:62rem;height:auto}
+
 .strip text{fill:var(--text);font:11px system-ui,sans-serif}
 .strip .lane{fill:var(--faint)}
 .strip .rule{stroke:var(--line)}
@@ -171,6 +172,7 @@ dl{grid-template-columns:1fr;gap:0}
 dd{margin-bottom:.4rem}
 }
 @media print{
+.picture svg{min-width:0}
 html{font-size:10pt}
 nav{display:none}
 .page{display:block;max-width:none}

@@ -62,7 +62,7 @@ def _head(run: RunResult, date: str) -> Html:
         _tile(grouped(len(run.variants)), "variant" + "s" * (len(run.variants) != 1)),
     ]
     if steps:
-        tiles.append(_tile(grouped(sum(phase.stepped for phase in steps)), "instructions stepped"))
+        tiles.append(_tile(grouped(sum(phase.stepped for phase in steps)), "steps"))
     tiles.append(_tile(f"{seconds:.1f} s", "duration"))
     lead = tag("div", tag("h1", verdict[0].upper() + verdict[1:]),
                tag("p", f"{image} · {names} · exit status {exit_code}"),
@@ -87,6 +87,8 @@ def render(run: RunResult, coverage: Coverage | str, date: str) -> str:
     newest = os.stat(elf).st_mtime if elf and os.path.exists(elf) else float("inf")
     sources = SourceFiles(source_directories(Path(elf)) if elf else [str(Path.cwd())], newest)
     variants = run.variants
+    if isinstance(coverage, Coverage):
+        sources.learn(coverage.merged)
     first = first_broken(run, sources)
     listed: list[tuple[str, str, int | None]] = [("top", "Verdict", None)]
     if first is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +24,17 @@ class SourceFiles:
     directories: list[str]
     newest: float = float("inf")  # the image's time: what is younger may not be what was built
     _lines: dict[str, list[str] | None] = field(default_factory=dict)
+    _known: dict[str, set[str]] = field(default_factory=dict)
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Whole names of files, so that a bare `name.c` can be found where only one has it."""
+        for name in names:
+            self._known.setdefault(os.path.basename(name), set()).add(name)
 
     def find(self, name: str) -> Path | None:
         """The file, None when it is in none of the directories."""
+        if "/" not in name and len(self._known.get(name, ())) == 1:
+            name = next(iter(self._known[name]))
         places = [Path(name)] if name.startswith("/") else [
             Path(directory) / name for directory in self.directories
         ]  # fmt: skip
