@@ -46,7 +46,7 @@ def explain(
     """What the tables say of the access, in a sentence, with the bits that refuse it."""
     who = f"EL{access.level}"
     if walk.status is not Status.OK or walk.attributes is None:
-        return walk.description
+        return walk.description.partition(" does not translate: ")[2] or walk.description
     attributes = walk.attributes
     if attributes.flat:
         return f"the MMU is off: {who} may {access.kind} anywhere"

@@ -49,7 +49,7 @@ def describe(address: int, walk: WalkResult | None, known: Known, place: str = "
     lines += [
         f"  guard     {name}" for first, last, name in known.guards if first <= address <= last
     ]
-    lines += _registers(address, known.registers)
+    lines += _registers(address, known.registers, known.image, known.spec)
     lines += _named(address, known.spec, "va")
     if walk is None:
         lines.append("  physical  the same: nothing is translated (the MMU is off)")
@@ -102,7 +102,13 @@ def _image(address: int, image: Image, place: str) -> list[str]:
     return lines
 
 
-def _registers(address: int, registers: Mapping[str, int]) -> Iterable[str]:
+def _registers(
+    address: int, registers: Mapping[str, int], image: Image, spec: Mapping[str, Any]
+) -> Iterable[str]:
+    if registers.get("SP") == address and address:
+        physical = image.physical(address - 1)
+        below = [] if physical is None else _names(physical, spec, "pa")
+        yield from (f"  stack     SP at the empty end of {name}" for name in below)
     for name in ("PC", "SP", "SP_EL0", "SP_EL1", "ELR_EL1", "FAR_EL1"):
         if registers.get(name) == address and address:
             yield f"  register  {name} holds it"
@@ -116,6 +122,10 @@ def _registers(address: int, registers: Mapping[str, int]) -> Iterable[str]:
                 f"  vector    VBAR_EL{level} + {address - base - inside:#x}{more}: "
                 f"{_VECTOR_KINDS[kind]} from {_VECTOR_SOURCES[source]}"
             )
+
+
+def _names(address: int, spec: Mapping[str, Any], space: str) -> list[str]:
+    return [text.partition(",")[0].split(None, 1)[1] for text in _named(address, spec, space)]
 
 
 def _named(address: int, spec: Mapping[str, Any], space: str) -> Iterable[str]:

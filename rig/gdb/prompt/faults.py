@@ -179,8 +179,11 @@ def _why(session: Session, taken: _Taken) -> list[str]:
     because = explain(access, walk, snapshot.registers, formats(), snapshot.regime)
     at = f"level {level} " if level is not None else ""
     name = "instruction abort" if syndrome.fetch else "data abort"
+    place = session.image.locate(taken.far)
+    text = [f"  address   {taken.far:#x} (FAR_EL{taken.level})" + (f"  {place}" if place else "")]
+    if walk.ok:
+        text.append(f"  walk      {walk.description}")
     return [
-        f"  address   {taken.far:#x} (FAR_EL{taken.level})  {session.image.locate(taken.far)}".rstrip(),
-        f"  walk      {walk.description}",
+        *text,
         f"{name}, {tried}, {at}{kind} at VA {taken.far:#x}: {because}",
     ]

@@ -15,15 +15,17 @@ from pathlib import Path
 
 from snapshot_case import PACK, ROOT, SnapshotTest
 
-# Tells its command, what is in the snapshot, and the other words; the words `status N` end it so,
+# Tells its command, what is in the snapshot, and the other words but the file of names that comes
+# last; the words `status N` end it so,
 # `interrupt` is a Ctrl-C while it works.
 STAND_IN = f"""\
 #!/usr/bin/python3
-import os, signal, sys
+import json, os, signal, sys
 sys.path.insert(0, {str(ROOT / 'rig')!r})
 from pathlib import Path
 from engine import snapshot_file
-command, path, *words = sys.argv[1:]
+command, path, *words, option, spec = sys.argv[1:]
+assert option == "--spec" and json.load(open(spec))["schema"], sys.argv
 snapshot = snapshot_file.read(Path(path))
 frames = [f"{{pa:#x}}+{{len(data):#x}}" for pa, data in snapshot.frames]
 print("stand-in", command, snapshot.regime, *frames, "words", *words, flush=True)
