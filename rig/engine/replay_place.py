@@ -13,6 +13,7 @@ from .results import VariantResult
 
 # Checks of a free run, of an event trace and of a snapshot know no instruction count.
 _UNCOUNTED = ("marker", "fault", "end", "ordering", "address-space")
+_SECONDS = 5.0  # of a guest that does not end, when no count says where it broke
 EXACT, ARRIVAL, END = "exact", "arrival", "end"
 
 
@@ -28,13 +29,13 @@ class Broken:
 
 @dataclass(frozen=True)
 class End:
-    """How far to record: to the guest's own end, to this place, or (no PC) to so many instructions
-    or a few more."""
+    """How far to record: to the guest's own end, for so many instructions and a few more, or (not
+    0) for so many seconds."""
 
     by_guest: bool
     why: str
     count: int = 0
-    pc: int | None = None
+    seconds: float = 0.0
 
 
 def broken_place(result: VariantResult, entries: Mapping[str, str]) -> Broken:
@@ -78,9 +79,9 @@ def end_of(result: VariantResult, broken: Broken) -> End:
         for check in result.checks:
             if check.status == FAIL and check.where and check.count > last.count:
                 last = _place(check.rule, check.count, check.where)
-        return End(False, f"the last broken rule, {last.name}", last.count, last.pc)
+        return End(False, f"the last broken rule, {last.name}", last.count)
     if broken.known == ARRIVAL:
-        return End(False, f"where {broken.place.name} broke", 1, broken.place.pc)
+        return End(False, "so long was it recorded", seconds=_SECONDS)
     phase = next((p for p in result.phases if p.name == "step"), None)
     if phase is None:
         raise CannotJudge("the guest did not end, and nothing says how far it is to be recorded")

@@ -42,7 +42,7 @@ _BOUND_S = 20.0
 _QUIT_S, _POLL_S = 5.0, 0.005
 _POISON = 0xA5
 _CHUNK = 1024
-_BEYOND = 32  # instructions recorded behind the last place of interest
+_BEYOND = 64  # instructions recorded behind the last place of interest
 _COMPARED = 1 << 26  # bytes of a console or log
 
 
@@ -160,7 +160,7 @@ class _Recorder:
                 if end.by_guest:
                     manifest.end = self._to_its_end(qmp, bound)
                 else:
-                    manifest.end = self._to_place(stub, qmp, end)
+                    manifest.end = self._to_place(qmp, end)
                 qmp.command("quit")
                 if qemu.wait(_QUIT_S) != 0:
                     raise CannotJudge(died(qemu, qemu.poll()))
@@ -201,25 +201,22 @@ class _Recorder:
         return qmp.instructions() - 1
 
     @staticmethod
-    def _to_place(stub: Rsp, qmp: Qmp, end: End) -> int:
-        """Until `count` or more instructions are executed, and the guest is at the PC."""
-        if end.pc is not None:
-            stub.breakpoint(end.pc, True)
-            while qmp.instructions() < end.count:
-                stub.go()
-            # A replay does not come to the very end of its log: QEMU leaves there.
-            stub.breakpoint(end.pc, False)
-            for _ in range(_BEYOND):
-                stub.ask("s")
-            return qmp.instructions() - 1
+    def _to_place(qmp: Qmp, end: End) -> int:
+        """Until so many instructions are executed and a few more, or for a time; the last place
+        that a replay comes to. The guest is not stopped, on the way or at the end: a replay would
+        wait there for a stop that nobody makes."""
         qmp.command("cont")
-        deadline = time.monotonic() + _BOUND_S
-        while qmp.command("query-status")["running"] and qmp.instructions() < end.count:
-            if time.monotonic() > deadline:
+        started = time.monotonic()
+        while (count := qmp.instructions()) <= end.count + _BEYOND or end.seconds:
+            status = qmp.command("query-status")
+            if not status["running"] and status["status"] != "shutdown":
+                raise CannotJudge(f"QEMU stopped while recording: {status['status']}")
+            if not status["running"] or 0 < end.seconds < time.monotonic() - started:
+                break
+            if time.monotonic() - started > _BOUND_S:
                 raise TimeoutError
             time.sleep(_POLL_S)
-        qmp.command("stop")
-        return qmp.instructions() - 1
+        return count - 1
 
     # --- the same run? ----------------------------------------------------------------------------
 

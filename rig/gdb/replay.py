@@ -1,10 +1,361 @@
-"""The commands of a replayed run: `rig when`, `rig go`, `rig who-wrote`."""
+"""The commands of a replayed run: `rig when`, `rig go`, `rig who-wrote`; `help rig COMMAND`."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from engine.qmp import QmpError
+from engine.register_view import UnknownName, change_lines, field_name, register_name
+from prompt.base import RigCommand, WordCommand, address_of, did_you_mean
+from prompt.physical import gdb, interrupt_waits
+from prompt.screen import lines, marked
 from prompt.session import Session
+from prompt.sysreg import offered
+from replay_time import Interrupted, Timeline, forget_caches
+from replay_writers import PSTATE_FIELDS, Found, Writers
+from target import Target
+
+_ALL = (1 << 64) - 1
+_SIZE_MAX = 4096
+_WORDS = ("start", "broken", "end")
+
+
+class Replay:
+    """What the commands share: the recording, and moving in its time."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.recording: dict[str, Any] = session.job["replay"]
+        self.timeline = Timeline(self.recording)
+        gdb.events.stop.connect(self._stopped)
+
+    def _stopped(self, _event: Any) -> None:
+        """gdb moved the guest: what has to hold at each stop."""
+        try:
+            self.timeline.hold_at_end()
+            if self.timeline.count() >= self.timeline.end:
+                gdb.write(
+                    f"rig: the recording ends here ({self.recording['ended']}); go back with "
+                    "reverse-continue, reverse-stepi or rig go\n"
+                )
+        except QmpError:
+            pass  # the guest is gone, which gdb tells
+
+    @contextmanager
+    def moving(self) -> Iterator[Target]:
+        """The guest is moved inside; whatever happens gdb then sees where it is. When it does not
+        end well, the guest is back where it was."""
+        with self.session.stopped() as target:
+            target.interruptible(interrupt_waits)
+            here = self.timeline.count()
+            try:
+                yield target
+            except (Interrupted, gdb.GdbError) as error:
+                if interrupt_waits():
+                    signal.sigtimedwait({signal.SIGINT}, 0)
+                self.timeline.go(target, here)
+                if isinstance(error, gdb.GdbError):
+                    raise
+                raise gdb.GdbError(f"rig: interrupted; back at instruction {here:,}") from None
+            finally:
+                self.session.guest_moved()
+                target.hand_over()
+                forget_caches()
+                self.timeline.hold_at_end()
+
+    def place(self) -> list[str]:
+        """Where in time the guest stands, in words."""
+        count, end = self.timeline.count(), self.timeline.end
+        share = 100 * count / end if end else 100.0
+        points = self.recording["checkpoints"]
+        passed = [p for p in points if p["count"] <= count]
+        text = [f"instruction {count:,} of {end:,} ({share:.1f} %) of {self.recording['variant']}"]
+        after = (
+            f"behind checkpoint {passed[-1]['name']} ({passed[-1]['count']:,})" if passed else ""
+        )
+        following = next((p for p in points if p["count"] > count), None)
+        if following:
+            after += f"{', ' if after else ''}next {following['name']} ({following['count']:,})"
+        if after:
+            text.append(f"  {after}")
+        at, broken = self.recording["at"], self.recording["broken"]
+        if count == at["count"]:
+            text.append(marked(f"  here broke {broken['rule']}: {broken['text']}"))
+            for word in ("expected", "actual"):
+                if broken[word]:
+                    text.append(f"    {word:<8} {broken[word]}")
+        else:
+            way = "later" if count < at["count"] else "earlier"
+            text.append(
+                f"  {broken['rule']} broke {abs(count - at['count']):,} instructions {way}: "
+                "rig go broken"
+            )
+        return text
+
+
+class When(RigCommand):
+    """Say where in the recording the guest stands.
+    Usage: rig when
+
+    Instructions are counted as QEMU counts them, from the first one of the boot; the reports of
+    `rig run` have the same counts.
+    Example: (gdb) rig when"""
+
+    word = "when"
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        super().__init__(replay.session)
+
+    def run(self, words: list[str]) -> None:
+        """See RigCommand."""
+        self.no_more(words, 0)
+        with self.session.stopped():
+            lines(self._replay.place())
+
+
+class Go(WordCommand):
+    """Go to another moment of the recording, forward or back.
+    Usage: rig go COUNT|+N|-N|CHECKPOINT|start|broken|end
+
+    COUNT is the number of instructions executed; +N and -N count from here. A CHECKPOINT is one
+    that fired in the judged run, `broken` is where the first rule broke.
+    Example: (gdb) rig go mmu-on
+             (gdb) rig go -1000"""
+
+    word = "go"
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        super().__init__(replay.session)
+
+    def candidates(self, before: list[str]) -> Iterable[str]:
+        """See WordCommand."""
+        return [] if before else [*self._checkpoints(), *_WORDS]
+
+    def run(self, words: list[str]) -> None:
+        """See RigCommand."""
+        self.no_more(words, 1)
+        if not words:
+            raise self.wrong("say where to: a count, a checkpoint, start, broken or end")
+        with self._replay.moving() as target:
+            self._replay.timeline.go(target, self._count(words[0]))
+            text = self._replay.place()
+        lines(text)
+        self.session.show_place()
+
+    def _checkpoints(self) -> dict[str, int]:
+        return {p["name"]: p["count"] for p in self._replay.recording["checkpoints"]}
+
+    def _count(self, text: str) -> int:
+        timeline = self._replay.timeline
+        known = self._checkpoints()
+        known |= {"start": 0, "broken": self._replay.recording["at"]["count"], "end": timeline.end}
+        if text in known:
+            return known[text]
+        digits = text.replace(",", "").replace("_", "")
+        try:
+            count = int(digits, 0)
+        except ValueError:
+            raise self.wrong(
+                f"{text} is no count, and no checkpoint that fired{did_you_mean(text, known)}"
+            ) from None
+        if digits[:1] in "+-":
+            count += timeline.count()
+        if not 0 <= count <= timeline.end:
+            raise self.wrong(f"the recording has instructions 0 to {timeline.end:,}, not {count:,}")
+        return count
+
+
+class WhoWrote(WordCommand):
+    """Find the instruction that wrote a register or memory last before now, and stand before it.
+    Usage: rig who-wrote REGISTER | REGISTER.FIELD | x0..x30 | sp | SYMBOL | *ADDRESS[,SIZE]
+
+    Of a REGISTER it is the last write, of a FIELD the last one that changed it. An ADDRESS is any
+    expression of gdb; its bytes are also looked for at their physical address and at the image's
+    aliases, where they may have been written before the jump. `stepi` then executes the write.
+    Example: (gdb) rig who-wrote SCTLR_EL1.WXN
+             (gdb) rig who-wrote *$sp,8"""
+
+    word = "who-wrote"
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._writers = Writers(replay.session, replay.timeline)
+        super().__init__(replay.session)
+
+    def candidates(self, before: list[str]) -> Iterable[str]:
+        """See WordCommand."""
+        if before:
+            return
+        for name, register in self.session.table.registers.items():
+            yield name
+            yield from (f"{name}.{field}" for field in register.fields)
+        yield from (symbol.name for symbol in self.session.image.elf.symbols.values())
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """An expression may have spaces: the argument is one word."""
+        del from_tty
+        super().invoke(
+            f'"{argument}"' if argument.strip() and '"' not in argument else argument, False
+        )
+
+    def run(self, words: list[str]) -> None:
+        """See RigCommand."""
+        text = " ".join(words).strip()
+        if not text:
+            raise self.wrong("say whose: a register, REGISTER.FIELD, a symbol, or *ADDRESS[,SIZE]")
+        with self._replay.moving() as target:
+            here = self._replay.timeline.count()
+            told = self._answer(target, text, here)
+            told.append(f"  the guest stands before it: stepi executes it, rig go {here} goes back")
+        lines(told)
+        self.session.show_place()
+
+    def _answer(self, target: Target, text: str, here: int) -> list[str]:
+        if text.startswith("*"):
+            expression, size = _sized(text[1:])
+            if not 1 <= size <= _SIZE_MAX:
+                raise self.wrong(f"SIZE is 1 to {_SIZE_MAX} bytes, not {size}")
+            return self._memory(target, text[1:], address_of(expression, self.word), size, here)
+        core = text.lower().removeprefix("$")
+        number = (
+            31 if core == "sp" else int(core[1:]) if core[:1] == "x" and core[1:].isdigit() else 32
+        )
+        if number < 32:
+            return self._general(target, core, number, here)
+        name, _, part = text.removeprefix("$").partition(".")
+        table = self.session.table
+        stub = offered(self.session, table)
+        try:
+            name = register_name(name, table, stub)
+        except UnknownName as error:
+            symbol = self.session.image.elf.symbols.get(text)
+            if symbol is None and not _evaluates(text):
+                raise self.wrong(f"{error}; and no symbol or expression of gdb either") from None
+            address = address_of(text, self.word)
+            return self._memory(target, text, address, _size_of(text, symbol), here)
+        if name not in table:
+            raise self.wrong(
+                f"{name} is not in the architecture table, so its writes are not known"
+            )
+        mask = _ALL
+        try:
+            if part:
+                mask = table[name].fields[field_name(part, table[name])].mask
+        except UnknownName as error:
+            raise self.wrong(str(error)) from None
+        return self._system(target, name, stub, mask, text, here)
+
+    def _system(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+        self, target: Target, name: str, stub: dict[str, str], mask: int, text: str, here: int
+    ) -> list[str]:
+        found = self._writers.system(target, name, stub, mask)
+        if found is None:
+            what = "changed" if mask != _ALL or name in PSTATE_FIELDS else "written"
+            raise gdb.GdbError(
+                f"rig: {text} was not {what} before instruction {here:,} by the image's code: it "
+                "has the value of reset, or what the machine gave it"
+            )
+        told = self._told(target, found, text)
+        assert isinstance(found.old, int) and isinstance(found.new, int)
+        told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
+        register = self.session.table[name]
+        if found.old == found.new:
+            told[-1] += " (the same value)"
+        else:
+            told += [f"    {line}" for line in change_lines(register, found.old, found.new)]
+        if found.passed:
+            told.append(f"  {found.passed} later writes left {text} as it is")
+        return told
+
+    def _memory(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+        self, target: Target, text: str, address: int, size: int, here: int
+    ) -> list[str]:
+        looked = self._writers.addresses(address)
+        found = self._writers.memory(target, address, size)
+        if found is None:
+            raise gdb.GdbError(
+                f"rig: no instruction before {here:,} wrote {text} ({size} bytes, looked for at "
+                f"{', '.join(f'{a:#x}' for a in looked)}): it holds what the loader, a device or "
+                "the rig's filling put there"
+            )
+        told = self._told(target, found, f"{text} ({size} bytes at {address:#x})")
+        alias = "" if found.through == address else ", an alias of it"
+        told.append(f"  through address {found.through:#x}{alias}")
+        told.append(f"  {_bytes(found.old)} -> {_bytes(found.new)}")
+        if found.old == found.new:
+            told[-1] += " (the same value)"
+        return told
+
+    def _general(self, target: Target, name: str, number: int, here: int) -> list[str]:
+        found, looked = self._writers.general(target, number)
+        if found is None:
+            raise gdb.GdbError(
+                f"rig: none of the {looked:,} instructions before {here:,} wrote {name}"
+                + ("" if looked == here else "; go back (rig go) and ask again to look further")
+            )
+        told = self._told(target, found, name)
+        told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
+        if found.old == found.new:
+            told[-1] += " (the same value)"
+        return told
+
+    def _told(self, _target: Target, found: Found, what: str) -> list[str]:
+        where = self.session.stepper.recorder.where(found.insn.pc)
+        by = "taking an exception at" if found.by_exception else "by"
+        return [
+            f"{what} was written {by} instruction {found.count + 1:,}: `{found.insn.text}`",
+            f"  at {where.text()}",
+        ]
+
+
+def _sized(text: str) -> tuple[str, int]:
+    """ADDRESS[,SIZE]; a comma inside of brackets is the expression's."""
+    head, comma, tail = text.rpartition(",")
+    if comma and head.count("(") == head.count(")"):
+        return head, address_of(tail, "who-wrote")
+    return text, 1
+
+
+def _evaluates(text: str) -> bool:
+    try:
+        gdb.parse_and_eval(text)
+        return True
+    except gdb.error:
+        return False
+
+
+def _size_of(text: str, symbol: Any) -> int:
+    """The bytes of a symbol or of an expression's value."""
+    size = symbol.size if symbol is not None else 0
+    try:
+        value = gdb.parse_and_eval(text)
+        if value.type.code not in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ERROR):
+            size = size or value.type.sizeof
+    except gdb.error:
+        pass
+    return min(size or 8, _SIZE_MAX)
+
+
+def _bytes(value: int | bytes) -> str:
+    """Memory as a number when it is one, else its first bytes."""
+    assert isinstance(value, bytes)
+    if len(value) in (1, 2, 4, 8):
+        return f"{int.from_bytes(value, 'little'):#x}"
+    return value[:16].hex(" ") + (" …" if len(value) > 16 else "")
 
 
 def register(session: Session) -> None:
-    """Make them known to gdb, and say where the session stands."""
-    del session
+    """Make the commands known to gdb, and say where the session stands."""
+    replay = Replay(session)
+    for kind in (When, Go, WhoWrote):
+        kind(replay)
+    session.guest_moved()
+    replay.timeline.hold_at_end()
+    with session.stopped():
+        text = replay.place()
+    lines([f"replaying {text[0]}", *text[1:]])
