@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from . import elf as elf_file
 from .elf import Elf
 from .image import MASK64, Alias, Image
-from pathlib import Path
 
 _PAGE = 0x1000
+_CLOSE = 2 << 20
 _FEW = 3  # places that agree; one instruction alone may stand anywhere
 
 
@@ -19,6 +20,21 @@ def span(elf: Elf) -> tuple[int, int]:
     """First and last address of the image at its link addresses, whole pages."""
     low = min(vaddr for vaddr, _paddr, _size in elf.segments)
     high = max(vaddr + size for vaddr, _paddr, size in elf.segments)
+    return low // _PAGE * _PAGE, -(-high // _PAGE) * _PAGE
+
+
+def _block(elf: Elf, links: list[int]) -> tuple[int, int]:
+    """The part of the image around these link addresses: its segments, as far as they stand close
+    together. What an ELF has far away (a flash's contents) is loaded, and not moved."""
+    parts = sorted((vaddr, vaddr + size) for vaddr, _paddr, size in elf.segments)
+    blocks = [list(parts[0])]
+    for start, end in parts[1:]:
+        if start - blocks[-1][1] <= _CLOSE:
+            blocks[-1][1] = max(blocks[-1][1], end)
+        else:
+            blocks.append([start, end])
+    used = [block for block in blocks if any(block[0] <= link < block[1] for link in links)]
+    low, high = min(block[0] for block in used), max(block[1] for block in used)
     return low // _PAGE * _PAGE, -(-high // _PAGE) * _PAGE
 
 
@@ -46,7 +62,9 @@ def aliases(elf: Elf, executed: Iterable[tuple[int, int]]) -> list[Alias]:
     for by, _count in votes.most_common():
         mine = {(pc, op) for pc, op in left if ((pc + by) & MASK64) in places[op]}
         if len(mine) >= min(_FEW, len(pairs)) and mine or by in loaded:
-            found.append(Alias((low - by) & MASK64, high - low, by))
+            links = [(pc + by) & MASK64 for pc, _opcode in mine] or [elf.segments[0][0]]
+            first, last = _block(elf, links)
+            found.append(Alias((first - by) & MASK64, last - first, by))
             left -= mine
         if not left and loaded <= {alias.by for alias in found}:
             break

@@ -67,7 +67,7 @@ def budget_of(report: dict[str, Any], by_guest: bool, reset: bool) -> Budget:
 def _last_call(report: dict[str, Any]) -> tuple[str, str]:
     """The class and level of the last PSCI call: of the sites, the one that begins last."""
     sites = [site for site in report["sites"] if site["psci"]]
-    last = max(sites, key=lambda site: site["first_line"], default=None)
+    last = max(sites, key=lambda site: int(site["first_line"]), default=None)
     return (last["class"], last["from"] or "") if last else ("", "")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import json
+import re
 
 import yaml
 
@@ -18,7 +19,7 @@ from .init_alias import aliases, outside
 from .init_budget import budget_of
 from .init_pack import Content
 from .init_points import Plan, Planner, Point, find_landing
-from .init_rules import level_of, make_rules, mmu_on
+from .init_rules import Place, level_of, make_rules, mmu_on
 from .init_trial import Trial, run_trial
 from .init_watch import Boot, Seen
 from .init_words import Words
@@ -30,6 +31,7 @@ from .registers import Table
 from .stepping import make_job
 
 _MARKERS = 5
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|(?<![\w.])\d{4,}(?!\w)")
 _STEP_S = 60.0
 
 
@@ -62,6 +64,9 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
     def _machine(self) -> Machine:
         pack = Pack(Path(f"{self.name}.yaml"), self._base("boot"), [])
         return machine_for(pack, "boot", None, None)
+
+    def _walker(self) -> str:
+        return str(need_compiled("librigwalk.so", Path(self.elf.path)))
 
     def _base(self, variant: str) -> dict[str, Any]:
         machine: dict[str, Any] = {
@@ -101,10 +106,9 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
         ]
         data = {**self._base("boot"), "checkpoints": rules, "steady-state": rules[-1]["id"]}
         image = Image(self.elf, found)
-        walker = str(need_compiled("librigwalk.so", Path(self.elf.path)))
         pack = Pack(Path(f"{self.name}.yaml"), data, [])
         options = {"every_instruction": False, "first_only": False}
-        job = make_job(pack, image, self.table, "boot", walker, options)
+        job = make_job(pack, image, self.table, "boot", self._walker(), options)
         trial = run_trial(job, image, machine, room, min(self.timeout, _STEP_S), self.say)
         if not trial.reached:
             raise CannotJudge(
@@ -115,7 +119,7 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
 
     def _content(self, seen: Seen, found: list[Alias], plan: Plan, trial: Trial) -> Content:
         points = {point.id: point for point in plan.points}
-        rules = make_rules(points, trial, self.table, self.elf, found)
+        rules = make_rules(points, trial, self.table, Place(self.elf, found, self._walker()))
         level = level_of(trial.reached[0].snapshot)
         ending = seen.ending
         kept = [points[reached.id] for reached in trial.reached]
@@ -170,12 +174,14 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
 
 
 def markers(console: list[str]) -> list[str]:
-    """The first lines of the console that can be markers, and its last one."""
+    """The first lines of the console that can be markers, and its last one; long numbers, which the
+    next build changes, as `*`."""
     lines = [
-        line
+        _NUMBER.sub("*", line)
         for line in dict.fromkeys(console)
         if line.strip() and line.isascii() and line.isprintable() and "*" not in line
     ]
+    lines = list(dict.fromkeys(lines))
     if len(lines) <= _MARKERS:
         return lines
     return [*lines[: _MARKERS - 1], lines[-1]]

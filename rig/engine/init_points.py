@@ -1,8 +1,10 @@
-"""Where a starter pack puts its checkpoints: the first instruction, each write of a translation control,
-each change of the exception level by ERET, and where the code goes on at another place of the image."""
+"""Where a starter pack puts its checkpoints: the first instruction, each write of a translation
+control, each change of the exception level by ERET, and where the code goes on at another place of
+the image."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from .rsp import Gone
 _CONTROLS = ("TTBR0", "TTBR1", "TCR", "MAIR", "SCTLR", "VBAR", "HCR", "CPACR", "CPTR")
 _WRITE = re.compile(r"msr (\w+), ")
 MOST = 24
-_STEPS = 20_000
+_STEPS = 4_000
 _MMU = 1
 
 
@@ -87,12 +89,14 @@ class Planner:
 
     def _entry(self) -> Point:
         return Point(
-            self._name("entry"), f"at: {self._at(self.elf.entry)}", "the first instruction"
+            self._name("entry"),
+            f"at: {self._at(self._image.link(self.elf.entry))}",
+            "the first instruction",
         )
 
     def _at(self, link: int) -> str:
         name = self.elf.locate(link) if self.elf.symbols else ""
-        return name if name else f"{link:#x}"
+        return json.dumps(name if name else f"{link:#x}")
 
     def _point(self, index: int, event: Event) -> Point | None:
         if event.kind != "insn" or event.el == 0:
@@ -135,7 +139,7 @@ class Planner:
         return f'after: {{insn: "{pattern}", nth: {nth}}}'
 
     def _landing(self, pc: int, event: Event) -> Point:
-        high = pc >= HIGH_HALF and event.pc < HIGH_HALF
+        high = pc >= HIGH_HALF > event.pc
         name = "landed-high" if high else "landed-moved"
         why = (
             "the code goes on in the high half"
@@ -203,7 +207,7 @@ def _step_to(  # pylint: disable=too-many-arguments # a run of its own
 
 
 def symbol_value(elf: Elf, aliases: list[Alias], value: int) -> str:
-    """An expression for a register's value that holds an address of the image, "" when none is exact."""
+    """An expression for a register's value that is the address of a symbol, "" when none is."""
     name = exact(elf, value)
     if name:
         return name

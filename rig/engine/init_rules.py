@@ -1,4 +1,4 @@
-"""The values of a watched boot as rules: expectations at each checkpoint, transitions between them."""
+"""The values of a watched boot as rules: expectations at checkpoints, transitions between them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .elf import Elf
+from .evaluate import NotKnown
 from .image import Alias
 from .init_points import Point, symbol_value
 from .init_trial import Reached, Trial
 from .registers import Table
 from .snapshot_file import Snapshot
+from .snapshot_state import SnapshotState
 
 _PSTATE = {"EL": 0xC, "DAIF": 0x3C0, "SPSEL": 0x1}
 _PSTATE_WATCHED = 0xFFFFFFFF & ~(0xF << 28 | 0x3 << 10)
@@ -39,6 +41,15 @@ class Rules:
     ordering: list[str] = field(default_factory=list)  # every ordering rule that there is
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the image is, and what walks tables."""
+
+    elf: Elf
+    aliases: list[Alias]
+    library: str
+
+
 def level_of(snapshot: Snapshot) -> int:
     """The exception level of a stop."""
     return snapshot.registers["PSTATE"] >> 2 & 3
@@ -49,16 +60,14 @@ def mmu_on(snapshot: Snapshot) -> bool:
     return bool(snapshot.registers.get(f"SCTLR_EL{max(level_of(snapshot), 1)}", 0) & _MMU)
 
 
-def make_rules(
-    points: Mapping[str, Point], trial: Trial, table: Table, elf: Elf, aliases: list[Alias]
-) -> Rules:
+def make_rules(points: Mapping[str, Point], trial: Trial, table: Table, place: Place) -> Rules:
     """The rules, and in each point what was seen there."""
     rules = Rules(exceptions=trial.exceptions)
     before: Reached | None = None
     for reached in trial.reached:
         point = points[reached.id]
         point.seen.append(f"Seen at {reached.where}.")
-        rules.expect[reached.id] = _expect(point, reached.snapshot, table, elf, aliases)
+        rules.expect[reached.id] = _expect(point, reached.snapshot, table, place)
         if before is not None:
             item = _transition(before, reached, table, trial.raw.get(reached.id, []))
             if item is not None:
@@ -67,9 +76,7 @@ def make_rules(
     return rules
 
 
-def _expect(
-    point: Point, snapshot: Snapshot, table: Table, elf: Elf, aliases: list[Alias]
-) -> list[str]:
+def _expect(point: Point, snapshot: Snapshot, table: Table, place: Place) -> list[str]:
     registers = snapshot.registers
     level = level_of(snapshot)
     found = []
@@ -77,12 +84,12 @@ def _expect(
         value = registers[point.register]
         point.seen.append(f"{point.register} = {table[point.register].decode(value)}")
         name = point.register.partition("_EL")[0]
-        symbol = symbol_value(elf, aliases, value) if name in _ADDRESSES else ""
+        symbol = symbol_value(place.elf, place.aliases, value) if name in _ADDRESSES else ""
         found.append(f"{point.register} == {symbol or f'{value:#x}'}")
     if point.landing == "high":
         found.append("PC in high")
     if point.id.startswith("mmu-on") and level == 1:
-        found.append("executable(PC)")
+        found += _translated(snapshot, place.library)
     if not point.register:
         found += (
             [f"EL == {level}", f"MMU == {int(mmu_on(snapshot))}"]
@@ -91,6 +98,18 @@ def _expect(
         )
         found.append(f"DAIF == {registers['PSTATE'] >> 6 & 0xF:#x}")
     return found or [f"EL == {level}"]
+
+
+def _translated(snapshot: Snapshot, library: str) -> list[str]:
+    """How the next instruction's address is translated from now on."""
+    pc = snapshot.registers["PC"]
+    try:
+        pa = SnapshotState(snapshot, library).walks().translate(pc)
+    except NotKnown:
+        return []
+    if not isinstance(pa, int):
+        return []
+    return [f"translate(PC) == {'PC' if pa == pc else f'{pa:#x}'}"]
 
 
 def _transition(

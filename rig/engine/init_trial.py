@@ -1,5 +1,5 @@
-"""The stepped run of `rig init`: which of the planned checkpoints are reached, and what every register
-holds there."""
+"""The stepped run of `rig init`: which of the planned checkpoints are reached, and what every
+register holds there."""
 
 from __future__ import annotations
 

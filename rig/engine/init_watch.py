@@ -1,5 +1,5 @@
-"""The watched boot of `rig init`: how the guest's run ends, what it printed, which exceptions it took,
-and its event trace."""
+"""The watched boot of `rig init`: how the guest's run ends, what it printed, which exceptions it
+took, and its event trace."""
 
 from __future__ import annotations
 
@@ -151,8 +151,8 @@ class Boot:
     def _executed(self, count: int) -> int:
         if count == 0:
             raise CannotJudge(
-                "the guest executed nothing: QEMU loaded no code at the entry point (is the ELF linked "
-                "for this machine's RAM? -M virt has it from 0x40000000 on)"
+                "the guest executed nothing: QEMU loaded no code at the entry point (is the ELF "
+                "linked for this machine's RAM? -M virt has it from 0x40000000 on)"
             )
         return count
 
@@ -196,7 +196,7 @@ class Boot:
         if _size(log) < 1 << 20:
             return
         report = self._gate(log)
-        worst = max(report["sites"], key=lambda site: site["count"], default=None)
+        worst = max(report["sites"], key=lambda site: int(site["count"]), default=None)
         if worst and worst["count"] > 1000 and worst["count"] * 20 > executed:
             raise CannotJudge(self._faults_for_ever(log))
 
@@ -208,9 +208,9 @@ class Boot:
         kinds = Counter(line for line in lines if line.startswith("Taking exception"))
         most = ", ".join(f"{count} x {text}" for text, count in kinds.most_common(2))
         return (
-            f"the guest dies: it takes exceptions again and again (in the first MiB of its log: {most}); "
-            f"the first is {first!r} {' '.join(told)}: see `rig explain`, and run it by hand with "
-            "-d int; there is no boot here to write a pack from"
+            "the guest dies: it takes exceptions again and again (in the first MiB of its log: "
+            f"{most}); the first is {first!r} {' '.join(told)}; run it by hand with -d int to see "
+            "them: there is no boot here to write a pack from"
         )
 
     # --- events -----------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def choose_stop(console: bytes, samples: list[Sample]) -> Ending:
 
 
 def _texts(console: bytes) -> Iterator[str]:
-    """Lines of the console, the last one first, that stand there once and can be written in a pack."""
+    """Lines of the console, the last one first, that stand there once and fit into a pack."""
     for line in reversed(console.decode("utf-8", "replace").split("\n")):
         text = line.strip("\r")
         plain = text.isascii() and text.isprintable() and len(text) <= 120

@@ -1,5 +1,5 @@
-"""QEMU's words as somebody uses them today, sorted: what a pack says in keys, what it keeps as it is,
-what the rig sets itself, and what cannot be judged."""
+"""QEMU's words as somebody uses them today, sorted: what a pack says in keys, what it keeps as it
+is, what the rig sets itself, and what cannot be judged."""
 
 from __future__ import annotations
 
@@ -105,6 +105,7 @@ def _need(option: str, value: str | None) -> str:
     return value
 
 
+# pylint: disable-next=too-many-branches # one for each kind of option
 def _take(words: Words, option: str, value: str | None, elf: Path) -> None:
     shown = option if value is None else f"{option} {value}"
     if option in _REFUSED or (option in ("-nic",) and value != "none"):

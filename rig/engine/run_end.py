@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,12 @@ NOTE = "end.note"
 _PLUGIN = "rigend"
 _NOTE = struct.Struct("=QQ")
 _AT_INSTRUCTIONS, _AT_TEXT, _BY_GUEST = 1, 2, 3
-# QEMU spins while every CPU sleeps and no timer is armed (-icount sleep=off); where one is armed it
-# goes on at once. So much CPU time of QEMU without one instruction of the guest is sleep for good.
-_ASLEEP_S = 1.0
+# While every CPU sleeps (-icount sleep=off) QEMU goes on at once when a timer is armed. When none is,
+# it says so and waits, or spins: each of its threads waits at so many looks in a row, or it uses so
+# many seconds of CPU, without one instruction of the guest. A busy machine cannot look like that.
+_NO_TIMER = "no active timers"
+_STILL_LOOKS, _STILL_S = 10, 0.5
+_SPINS_S = 2.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -105,7 +109,8 @@ class Watch:
         self._qemu = qemu
         self._map: mmap.mmap | None = None
         self._seen = -1
-        self._since = 0.0
+        self._since = (0.0, 0.0)  # CPU seconds and time when the guest was last seen to go on
+        self._looks = 0
 
     def instructions(self) -> int:
         """Instructions that began to execute so far, by whole blocks."""
@@ -124,10 +129,15 @@ class Watch:
         """Does the guest sleep for good?"""
         if count is None:
             count = self._note()[0]
-        spent = _cpu_seconds(self._qemu.pid)
+        now = _cpu_seconds(self._qemu.pid), time.monotonic()
         if count != self._seen or not count:
-            self._seen, self._since = count, spent
-        return spent - self._since >= _ASLEEP_S
+            self._seen, self._since, self._looks = count, now, 0
+            return False
+        if now[0] - self._since[0] >= _SPINS_S:
+            return True
+        self._looks = self._looks + 1 if _all_wait(self._qemu.pid) else 0
+        still = self._looks >= _STILL_LOOKS and now[1] - self._since[1] >= _STILL_S
+        return still and _NO_TIMER in self._qemu.stderr()
 
     def _note(self) -> tuple[int, int]:
         if self._map is None:
@@ -147,6 +157,18 @@ def left_of(folder: Path) -> int:
     except (OSError, struct.error) as error:
         raise CannotJudge(f"{folder / NOTE}: the end plugin left no note: {error}") from None
     return int(count)
+
+
+def _all_wait(pid: int) -> bool:
+    """Does each thread of a process wait for something?"""
+    try:
+        states = [
+            Path(f"/proc/{pid}/task/{task}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+            for task in os.listdir(f"/proc/{pid}/task")
+        ]
+    except OSError:
+        return False
+    return all(state == "S" for state in states)
 
 
 def _cpu_seconds(pid: int) -> float:
