@@ -31,7 +31,7 @@ from .registers import Table
 from .stepping import make_job
 
 _MARKERS = 5
-_NUMBER = re.compile(r"0x[0-9a-fA-F]+|(?<![\w.])\d{4,}(?!\w)")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|(?<![\w.])\d{4,}(?!\w|\.\d)")
 _STEP_S = 60.0
 
 
