@@ -12,8 +12,6 @@ from .tables import read_user
 from .tasks import Tasks
 
 _FRAMES_MAX = 64
-# Where the state of EL0 is still, or again, in the CPU's registers although the CPU is at EL1.
-_ENTERING = ("vectors", "vector_lower_sync", "vector_irq")
 
 
 @dataclass
@@ -46,14 +44,14 @@ def user_state(tasks: Tasks, index: int) -> UserState:
             return UserState(
                 cpu.pc, sp, cpu.register("x29"), cpu.register("x30"), "it runs, in EL0"
             )
-        place = kernel.elf.locate(kernel.memory.link(cpu.pc)).partition("+")[0]
-        if place in _ENTERING:
+        part = tasks.in_vector(index)
+        if part:
             return UserState(
                 cpu.register("ELR_EL1"),
                 cpu.register("SP_EL0"),
                 cpu.register("x29"),
                 cpu.register("x30"),
-                f"the CPU is in {place}, its registers still the task's",
+                f"the CPU is in {part}, its registers still the task's",
             )
     frame = kernel.trap_frame(index)
     registers = member(frame, "x")

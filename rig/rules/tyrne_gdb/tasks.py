@@ -13,6 +13,9 @@ from .programs import look_up, program_name, user_place
 _TRAMPOLINE, _ENTER_USER = "context_trampoline", "context_enter_user"
 _X19, _X29, _X30 = 0, 10, 11  # in hal_context.x19_x30
 _FRAMES_MAX = 64
+_MODE_MASK = 0xF  # SPSR_EL1.M
+# Where the state of EL0 is still in the CPU's registers although the CPU is at EL1.
+_ENTERING = ("vectors", "vector_lower_sync", "vector_irq")
 
 
 @dataclass
@@ -70,10 +73,20 @@ class Tasks:
         """Has a user task been in EL0? From then on a trap frame is at its stack's top, when it is
         in the kernel."""
         if index == self.kernel.on_cpu:
-            end = self.kernel.stack(index)[1]
-            return self.kernel.cpu.el == 0 or self.kernel.memory.link(self.kernel.cpu.sp) < end
+            if self.kernel.cpu.el == 0 or self.in_vector(index):
+                return True
+            return self.kernel.memory.link(self.kernel.cpu.sp) < self.kernel.stack(index)[1]
         place = self.kernel.elf.locate(self.context(index).x30)
         return place != _ENTER_USER
+
+    def in_vector(self, index: int) -> str:
+        """The vectors' part in which the CPU has the task's EL0 state still in its registers, the
+        trap frame being made; "" when it has not."""
+        cpu = self.kernel.cpu
+        part = self.kernel.elf.locate(self.kernel.memory.link(cpu.pc)).partition("+")[0]
+        if index != self.kernel.on_cpu or cpu.el == 0 or part not in _ENTERING:
+            return ""
+        return "" if cpu.register("SPSR_EL1") & _MODE_MASK else part  # 0: EL0t
 
     def resume(self, index: int) -> Resume:
         """Where the task is, or goes on: in EL0 when it is a user task that waits in a syscall."""
@@ -92,28 +105,35 @@ class Tasks:
         if self.is_user(index):
             return number(member(kernel.core, "windows")[index], "image_va.value")
         context = self.context(index)
-        runs = index == kernel.on_cpu
-        if not runs and kernel.elf.locate(context.x30) == _TRAMPOLINE:
-            return context.x19
-        frame = kernel.cpu.register("x29") if runs else context.x29
-        return self._outermost(index, frame, kernel.cpu.pc if runs else 0)
+        if index != kernel.on_cpu:
+            if kernel.elf.locate(context.x30) == _TRAMPOLINE:
+                return context.x19
+            return self._outermost(index, context.x29, [context.x30])
+        if kernel.elf.locate(kernel.memory.link(kernel.cpu.pc)).startswith(_TRAMPOLINE):
+            return kernel.cpu.register("x19")
+        chain = [kernel.cpu.pc]
+        back = kernel.cpu.register("x30")  # of a function that has no frame record yet
+        if kernel.elf.locate(kernel.memory.link(back)).startswith(f"{_TRAMPOLINE}+"):
+            chain.append(back)
+        return self._outermost(index, kernel.cpu.register("x29"), chain)
 
-    def _outermost(self, index: int, frame: int, pc: int) -> int:
-        """The function that the trampoline called: the one whose frame record returns there."""
+    def _outermost(self, index: int, frame: int, chain: list[int]) -> int:
+        """The function that the trampoline called: in it is what stands before the trampoline's
+        return address in the chain of return addresses that begins as given."""
         kernel = self.kernel
         low, end = kernel.stack(index)
-        inner = pc
+        chain = [kernel.memory.link(address) for address in chain]
         frame = kernel.memory.link(frame)
         for _ in range(_FRAMES_MAX):
+            if kernel.elf.locate(chain[-1]).startswith(f"{_TRAMPOLINE}+"):
+                symbol = kernel.elf.locate(chain[-2]).partition("+")[0] if len(chain) > 1 else ""
+                found = kernel.elf.symbols.get(symbol)
+                return found.value if found else 0
             if frame % 16 or not low <= frame <= end - 16:
                 break
             record = kernel.memory.read(kernel.memory.physical(frame), 16)
-            before, back = (int.from_bytes(record[at : at + 8], "little") for at in (0, 8))
-            if kernel.elf.locate(back).startswith(f"{_TRAMPOLINE}+"):
-                symbol = kernel.elf.locate(kernel.memory.link(inner)).partition("+")[0]
-                found = kernel.elf.symbols.get(symbol)
-                return found.value if found else 0
-            inner, frame = back, before
+            chain.append(int.from_bytes(record[8:], "little"))
+            frame = int.from_bytes(record[:8], "little")
         return 0
 
     def name(self, index: int) -> str:
@@ -132,7 +152,7 @@ class Tasks:
     def label(self, index: int) -> str:
         """`task 2 (task_b)`."""
         if not self.kernel.arenas["task"].has(index):
-            return f"task {index}, which does not exist"
+            return f"task {index} (no such task)"
         name = self.name(index)
         return f"task {index} ({name})" if name else f"task {index}"
 
