@@ -14,6 +14,7 @@ from .results import VariantResult
 # Checks of a free run, of an event trace and of a snapshot know no instruction count.
 _UNCOUNTED = ("marker", "fault", "end", "ordering", "address-space")
 _SECONDS = 5.0  # of a guest that does not end, when no count says where it broke
+_DETAILS = 4  # lines of a check's that are shown where it broke
 EXACT, ARRIVAL, END = "exact", "arrival", "end"
 
 
@@ -29,10 +30,9 @@ class Broken:
 
 @dataclass(frozen=True)
 class End:
-    """How far to record: to the guest's own end, for so many instructions and a few more, or (not
-    0) for so many seconds."""
+    """How far to record: for so many instructions and a few more (0: to the guest's own end), and
+    for so many seconds at most (0: the recorder's own bound)."""
 
-    by_guest: bool
     why: str
     count: int = 0
     seconds: float = 0.0
@@ -73,19 +73,19 @@ def end_of(result: VariantResult, broken: Broken) -> End:
         if phase.name in ("free-run", "ordering", "step") and "guest ended" in phase.reason.replace(
             "-", " "
         ):
-            return End(True, "the guest ended")
+            return End("the guest ends")
     if broken.known == EXACT:
         last = broken.place
         for check in result.checks:
             if check.status == FAIL and check.where and check.count > last.count:
                 last = _place(check.rule, check.count, check.where)
-        return End(False, f"the last broken rule, {last.name}", last.count)
+        return End(f"recorded to a little behind the last broken rule, {last.name}", last.count)
     if broken.known == ARRIVAL:
-        return End(False, "so long was it recorded", seconds=_SECONDS)
+        return End(f"the guest was recorded for {_SECONDS:g} s", seconds=_SECONDS)
     phase = next((p for p in result.phases if p.name == "step"), None)
     if phase is None:
         raise CannotJudge("the guest did not end, and nothing says how far it is to be recorded")
-    return End(False, "where stepping ran out of time", phase.stepped + phase.run_over)
+    return End("recorded to where stepping ran out of time", phase.stepped + phase.run_over)
 
 
 def _place(name: str, count: int, where: Where | None) -> Place:
@@ -103,6 +103,7 @@ def _told(check: Check) -> dict[str, Any]:
         "text": check.text,
         "expected": check.expected,
         "actual": check.actual,
+        "details": check.details[:_DETAILS],
         "why": check.why,
     }
 
@@ -112,5 +113,5 @@ def _told_phase(result: VariantResult) -> dict[str, Any]:
     error = next((phase.error for phase in result.phases if phase.error), "not everything judged")
     return {
         "rule": "not judged", "check": "", "kind": "", "text": error,
-        "expected": "", "actual": "", "why": "",
+        "expected": "", "actual": "", "details": [], "why": "",
     }  # fmt: skip

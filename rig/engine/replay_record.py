@@ -39,7 +39,7 @@ from .stepping import make_job
 
 OFF = "RIG_REPLAY"  # 0 in the environment: record nothing
 _BOUND_S = 20.0
-_QUIT_S, _POLL_S = 5.0, 0.005
+_QUIT_S, _POLL_S, _ASLEEP_S = 5.0, 0.005, 1.0
 _POISON = 0xA5
 _CHUNK = 1024
 _BEYOND = 64  # instructions recorded behind the last place of interest
@@ -151,16 +151,14 @@ class _Recorder:
 
     def _run_guest(self, manifest: Manifest, folder: Path, job: dict[str, Any], end: End) -> None:
         command = replay_qemu.recording(manifest.words, manifest.elf["path"], folder)
-        bound = time.monotonic() + _BOUND_S
         with Children(pick_cpu()) as children:
             qemu, qmp = replay_qemu.start(children, command, folder)
-            stub = Rsp(folder / GDB_SOCKET, bound)
+            stub = Rsp(folder / GDB_SOCKET, time.monotonic() + _BOUND_S)
             try:
                 self._prepare(stub, qmp, job)
-                if end.by_guest:
-                    manifest.end = self._to_its_end(qmp, bound)
-                else:
-                    manifest.end = self._to_place(qmp, end)
+                manifest.end = self._run_on(qmp, end)
+                if qmp.command("query-status")["status"] == "shutdown":
+                    manifest.ended = "the next instruction powers off"
                 qmp.command("quit")
                 if qemu.wait(_QUIT_S) != 0:
                     raise CannotJudge(died(qemu, qemu.poll()))
@@ -189,34 +187,24 @@ class _Recorder:
             raise CannotJudge(f"QEMU made no snapshot: {said}")
 
     @staticmethod
-    def _to_its_end(qmp: Qmp, bound: float) -> int:
-        """Until the guest powers off, which leaves it stopped here (-no-shutdown)."""
+    def _run_on(qmp: Qmp, end: End) -> int:
+        """Let the guest run as far as is wanted; the last place that a replay comes to. A guest that
+        powers off stays there (-no-shutdown). It is not stopped, on the way or at the end: a replay
+        would wait there for a stop that nobody makes."""
         qmp.command("cont")
-        while (status := qmp.command("query-status"))["running"]:
-            if time.monotonic() > bound:
-                raise TimeoutError
-            time.sleep(_POLL_S)
-        if status["status"] != "shutdown":
-            raise CannotJudge(f"the recorded guest did not end: QEMU says {status['status']!r}")
-        return qmp.instructions() - 1
-
-    @staticmethod
-    def _to_place(qmp: Qmp, end: End) -> int:
-        """Until so many instructions are executed and a few more, or for a time; the last place
-        that a replay comes to. The guest is not stopped, on the way or at the end: a replay would
-        wait there for a stop that nobody makes."""
-        qmp.command("cont")
-        started = time.monotonic()
-        while (count := qmp.instructions()) <= end.count + _BEYOND or end.seconds:
+        started = moved = time.monotonic()
+        seconds, last = end.seconds or _BOUND_S, -1
+        while time.monotonic() - started < seconds:
             status = qmp.command("query-status")
             if not status["running"] and status["status"] != "shutdown":
                 raise CannotJudge(f"QEMU stopped while recording: {status['status']}")
-            if not status["running"] or 0 < end.seconds < time.monotonic() - started:
+            count = qmp.instructions()
+            moved, last = (moved, last) if count == last else (time.monotonic(), count)
+            asleep = time.monotonic() - moved > _ASLEEP_S
+            if not status["running"] or asleep or 0 < end.count < count - _BEYOND:
                 break
-            if time.monotonic() - started > _BOUND_S:
-                raise TimeoutError
             time.sleep(_POLL_S)
-        return count - 1
+        return qmp.instructions() - 1
 
     # --- the same run? ----------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ def to_json(run: RunResult) -> dict[str, Any]:
         ),
         "verdict": VERDICTS[run.code()],
         "exit_code": int(run.code()),
+        "run_dir": run.kept,
         "variants": [variant.to_json() for variant in run.variants],
     }
 

@@ -87,6 +87,7 @@ class Replay:
             for word in ("expected", "actual"):
                 if broken[word]:
                     text.append(f"    {word:<8} {broken[word]}")
+            text += [f"    {line}" for line in broken["details"]]
         else:
             way = "later" if count < at["count"] else "earlier"
             text.append(
@@ -292,11 +293,10 @@ class WhoWrote(WordCommand):
         return told
 
     def _general(self, target: Target, name: str, number: int, here: int) -> list[str]:
-        found, looked = self._writers.general(target, number)
+        found = self._writers.general(target, number)
         if found is None:
             raise gdb.GdbError(
-                f"rig: none of the {looked:,} instructions before {here:,} wrote {name}"
-                + ("" if looked == here else "; go back (rig go) and ask again to look further")
+                f"rig: {name} was not written before instruction {here:,}: it has the value of reset"
             )
         told = self._told(target, found, name)
         told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
