@@ -2,8 +2,8 @@
 the instructions executed.
 
 A boot is a few busy moments and long loops between them. So the way from one checkpoint to the next
-is drawn as wide as the logarithm of its instructions: everything can be seen, order is kept, and the
-numbers at the axis say how far it really is.
+is drawn as wide as the logarithm of its instructions: everything can be seen, order is kept, and
+the numbers at the axis say how far it really is.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .checks import PASS, Check
+from .checks import PASS, WAIVED, Check
 from .html_parts import finding_id, plural, sign, worst
 from .html_text import Html, Part, code, details, join, section, table, tag
 from .results import RunResult, VariantResult
 
+_MOST = 2000  # of a kind
 _KINDS = {
     "reached": "checkpoints reached, in order",
     "expect": "expectations at checkpoints",
@@ -23,7 +24,7 @@ _KINDS = {
 
 def _row(check: Check) -> list[Part]:
     name: Part = code(check.id)
-    if check.status != PASS:
+    if check.status not in (PASS, WAIVED):
         name = tag("a", name, href=f"#{finding_id(check)}")
     text = code(check.text) if check.kind in ("expect", "invariant") else check.text
     return [sign(check.status), name, text]
@@ -38,7 +39,9 @@ def _of(result: VariantResult) -> Html:
         title = join(
             [sign(worst(checks)), f" {_KINDS.get(kind, kind)}: {held} of {len(checks)} held"]
         )
-        rows = [_row(check) for check in checks]
+        rows = [_row(check) for check in checks[:_MOST]]
+        if len(checks) > _MOST:
+            rows.append(["", f"and {len(checks) - _MOST} more", ""])
         parts.append(details(title, table(["", "check", "what"], rows), cls="fold"))
     if not result.checks:
         parts.append(tag("p", "Nothing was checked.", cls="open"))
@@ -49,12 +52,12 @@ def _of(result: VariantResult) -> Html:
     return join(parts)
 
 
-def checks(run: RunResult) -> Html:
+def checks_section(run: RunResult) -> Html:
     """The section of all checks."""
     return section("checks", "All checks", *(_of(result) for result in run.variants))
 
 
-def waived(run: RunResult) -> Html:
+def waived_section(run: RunResult) -> Html:
     """The section of the rules that a pack waives, each with its reason."""
     if not run.waived:
         words = "No rule of the pack is waived."

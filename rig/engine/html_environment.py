@@ -42,7 +42,7 @@ def _command(result: VariantResult) -> Html:
     return join([title, tag("pre", shlex.join(result.command), cls="wrap")])
 
 
-def environment(run: RunResult, date: str) -> Html:
+def environment_section(run: RunResult, date: str) -> Html:
     """The section."""
     elf = run.elf.get("path", "")
     facts: list[tuple[Part, Part]] = [
@@ -64,7 +64,7 @@ def environment(run: RunResult, date: str) -> Html:
     return section("environment", "Environment", *parts)
 
 
-def console(run: RunResult) -> Html:
+def console_section(run: RunResult) -> Html:
     """The section of what the guest printed, control characters made visible."""
     parts: list[Part] = []
     for result in run.variants:

@@ -85,7 +85,7 @@ def _of(result: VariantResult) -> Html:
     return join(parts)
 
 
-def faults(run: RunResult) -> Html:
+def faults_section(run: RunResult) -> Html:
     """The section."""
     note = "exceptions of the free run against the pack's budget"
     return section("faults", "Fault gate", *(_of(result) for result in run.variants), note=note)

@@ -148,7 +148,7 @@ def first_broken(run: RunResult, sources: SourceFiles) -> Part:
     return section("first", "First broken rule", card)
 
 
-def findings(run: RunResult, sources: SourceFiles) -> Html:
+def findings_section(run: RunResult, sources: SourceFiles) -> Html:
     """The section of all findings."""
     found, first = findings_of(run), run.first_failed()
     errors = [
@@ -170,9 +170,12 @@ def findings(run: RunResult, sources: SourceFiles) -> Html:
     cards = [show.card(check, index < _OPEN) for index, check in enumerate(found[:_MOST])]
     more: Part = None
     if len(found) > _MOST:
-        rows = [[code(c.id), c.variant, c.text] for c in found[_MOST:]]
+        rows = [
+            [tag("span", code(check.id), id=finding_id(check)), check.variant, check.text]
+            for check in found[_MOST:]
+        ]
         more = details(
-            f"{len(rows)} more, without evidence", table(["check", "variant", "text"], rows),
+            f"{len(rows):,} more, without evidence", table(["check", "variant", "text"], rows),
             cls="fold",
         )  # fmt: skip
     return section("findings", "Findings", *errors, above, join(cards, "\n"), more)

@@ -44,7 +44,7 @@ def _map(taken: MapTaken, result: VariantResult, elf: str, room: Path) -> Html:
     return details(title, picture, words, cls="fold", id=name)
 
 
-def maps(run: RunResult) -> Html:
+def maps_section(run: RunResult) -> Html:
     """The section."""
     parts: list[Part] = []
     room = Path(tempfile.mkdtemp(prefix="rig-html-"))

@@ -80,7 +80,7 @@ def _cut(boot: BootLog, exceptions: bool) -> Part:
     return tag("p", f"Cut, later ones were counted only: {words}.", cls="open small")
 
 
-def registers(run: RunResult) -> Html:
+def registers_section(run: RunResult) -> Html:
     """The section of the changes."""
     parts: list[Part] = []
     for result in run.variants:
@@ -100,7 +100,7 @@ def registers(run: RunResult) -> Html:
     return section("registers", "System registers", *parts, note=note)
 
 
-def exceptions(run: RunResult) -> Html:
+def exceptions_section(run: RunResult) -> Html:
     """The section of the exceptions taken while stepping."""
     parts: list[Part] = []
     for result in run.variants:

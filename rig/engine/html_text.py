@@ -1,7 +1,7 @@
 """HTML by construction: text is escaped when it becomes a part of an element, always.
 
-`Html` is what is markup already; every other string is somebody's text (a symbol, a guest's console,
-a file name), and becomes harmless and visible on its way in.
+`Html` is what is markup already; every other string is somebody's text (a symbol, a console line, a
+file name), and becomes harmless and visible on its way in.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Part = str | None
 
 
 def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)  # a picture of it: ␛
-    if code == 0x7F:
+    number = ord(match[0])
+    if number < 0x20:
+        return chr(0x2400 + number)  # a picture of it: ␛
+    if number == 0x7F:
         return "\u2421"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
-def shown(text: str) -> str:
+def shown(words: str) -> str:
     """The text with everything in it visible, and nothing that UTF-8 cannot hold."""
-    return _UNSEEN.sub(_visible, text)
+    return _UNSEEN.sub(_visible, words)
 
 
 def text(value: Part) -> Html:
@@ -53,7 +53,7 @@ def join(parts: Iterable[Part], between: str = "") -> Html:
     return Html(text(between).join(text(part) for part in parts))
 
 
-def tag(name: str, /, *children: Part, **attributes: str | int | float | None) -> Html:
+def tag(element: str, *children: Part, **attributes: str | int | float | None) -> Html:
     """An element. Attributes: `cls` is class, `_` in a name becomes `-`, None leaves one out, "" is
     one without a value."""
     words = []
@@ -63,10 +63,10 @@ def tag(name: str, /, *children: Part, **attributes: str | int | float | None) -
         key = "class" if key == "cls" else key.rstrip("_").replace("_", "-")
         word = f"{value:g}" if isinstance(value, float) else shown(str(value))
         words.append(f' {key}="{escape(word)}"' if word else f" {key}")
-    opened = f"<{name}{''.join(words)}>"
-    if name in _VOID:
+    opened = f"<{element}{''.join(words)}>"
+    if element in _VOID:
         return Html(opened)
-    return Html(f"{opened}{join(children)}</{name}>")
+    return Html(f"{opened}{join(children)}</{element}>")
 
 
 def code(value: str, cls: str | None = None) -> Html:

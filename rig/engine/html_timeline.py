@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .boot_log import Change, ExceptionTaken
-from .checks import PASS, Check, Where
+from .checks import PASS, WAIVED, Check, Where
 from .html_axis import Stop, strip
 from .html_parts import checkpoint_id, finding_id, grouped, place, plural, sign, source, worst
 from .html_registers import changes_table, exceptions_table
 from .html_text import Html, Part, code, join, section, tag
 from .results import RunResult, VariantResult
+
+
+_MOST = 500  # checkpoints of a variant
 
 
 @dataclass
@@ -57,7 +60,7 @@ def _expectations(row: _Row) -> Html:
     items = []
     for check in row.checks:
         words: Part = code(check.text) if check.kind == "expect" else check.text
-        if check.status != PASS:
+        if check.status not in (PASS, WAIVED):
             words = tag("a", words, href=f"#{finding_id(check)}")
         items.append(tag("li", tag("span", sign(check.status), cls="tick"), words))
     return tag("ul", join(items, "\n"), cls="list small")
@@ -102,7 +105,11 @@ def _step(row: _Row, number: int, variant: str) -> Html:
 
 def _missing(result: VariantResult) -> Part:
     """Checkpoints that were not reached."""
-    missing = [c for c in result.checks if c.kind == "reached" and not _fired(c)]
+    missing = [
+        check
+        for check in result.checks
+        if check.kind == "reached" and check.status != WAIVED and not _fired(check)
+    ]
     if not missing:
         return None
     items = [
@@ -131,14 +138,16 @@ def _of(result: VariantResult) -> Html:
     if phase.error:
         parts.append(tag("p", phase.error, cls="open"))
     if rows:
-        stops = [Stop(row.id, row.reached.count, row.checks) for row in rows]
+        stops = [Stop(row.id, row.reached.count, row.checks) for row in rows[:_MOST]]
         parts.append(strip(name, stops, result.boot, last))
-        steps = [_step(row, number, name) for number, row in enumerate(rows, 1)]
+        steps = [_step(row, number, name) for number, row in enumerate(rows[:_MOST], 1)]
         parts.append(tag("div", join(steps, "\n"), cls="steps"))
+    if len(rows) > _MOST:
+        parts.append(tag("p", f"and {len(rows) - _MOST} more checkpoints", cls="open"))
     return join([*parts, _missing(result)])
 
 
-def timeline(run: RunResult) -> Html:
+def timeline_section(run: RunResult) -> Html:
     """The section."""
     note = "each row unfolds: what held, and what changed on the way"
     help_ = tag(

@@ -25,11 +25,11 @@ _CLASSES = {
     "none": "no access, or not readable",
 }
 STYLE = """
-  .map .page{fill:#fff}.map .text{fill:#1b1f24}.map .faint{fill:#4a535c}.map .line{stroke:#8c959f}
-  .map .wx{fill:#ff8182}.map .x{fill:#aceebb}.map .w{fill:#b6d7ff}.map .r{fill:#e7ecf0}
+  .map .page{fill:#fff}.map .text{fill:#1b1f24}.map .faint{fill:#464f58}.map .line{stroke:#8c959f}
+  .map .wx{fill:#ffaeae}.map .x{fill:#aceebb}.map .w{fill:#b6d7ff}.map .r{fill:#e7ecf0}
   .map .device{fill:#ffe8a3}.map .none{fill:#fff}.map .user{fill:#e3c8ff}
   @media (prefers-color-scheme: dark){
-  .map .page{fill:#0d1117}.map .text{fill:#e6edf3}.map .faint{fill:#b6bec8}.map .line{stroke:#6e7681}
+  .map .page{fill:#0d1117}.map .text{fill:#e6edf3}.map .faint{fill:#cdd4dc}.map .line{stroke:#6e7681}
   .map .wx{fill:#8e1519}.map .x{fill:#1b5e34}.map .w{fill:#11407a}.map .r{fill:#2a313c}
   .map .device{fill:#6b4a00}.map .none{fill:#0d1117}.map .user{fill:#4c2889}}
   .map text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}

@@ -10,21 +10,23 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .checks import ERROR, FAIL, NOT_JUDGED, PASS, WAIVED, tally
-from .html_checks import checks, waived
+from .html_checks import checks_section, waived_section
 from .html_coverage import coverage_section, measure
-from .html_environment import console, environment
-from .html_faults import faults
-from .html_findings import findings, findings_of, first_broken
-from .html_maps import maps
-from .html_parts import grouped, plural
-from .html_registers import exceptions, registers
+from .html_environment import console_section, environment_section
+from .html_faults import faults_section
+from .html_findings import findings_of, findings_section, first_broken
+from .html_maps import maps_section
+from .html_parts import grouped
+from .html_registers import exceptions_section, registers_section
 from .html_style import style_sheet
 from .html_text import Html, Part, join, tag
-from .html_timeline import timeline
+from .html_timeline import timeline_section
 from .cover_result import Coverage
+from .order_check import GROUP as ORDERING
 from .report_json import write_whole
 from .results import VERDICTS, RunResult
 from .source_files import SourceFiles, source_directories
@@ -81,14 +83,22 @@ def _navigation(run: RunResult, sections: list[tuple[str, str, int | None]]) -> 
     return tag("nav", tag("ol", *items), aria_label="Sections")
 
 
+def _file_names(run: RunResult, coverage: Coverage | str) -> Iterator[str]:
+    """Whole names of source files, from wherever they are known."""
+    if isinstance(coverage, Coverage):
+        yield from coverage.merged
+    places = [check.where for check in run.checks() if check.kind != ORDERING]
+    places += [change.where for result in run.variants for change in result.boot.changes]
+    yield from (where.file for where in places if where is not None and where.file)
+
+
 def render(run: RunResult, coverage: Coverage | str, date: str) -> str:
     """The whole page."""
     elf = str(run.elf.get("path", ""))
     newest = os.stat(elf).st_mtime if elf and os.path.exists(elf) else float("inf")
     sources = SourceFiles(source_directories(Path(elf)) if elf else [str(Path.cwd())], newest)
     variants = run.variants
-    if isinstance(coverage, Coverage):
-        sources.learn(coverage.merged)
+    sources.learn(_file_names(run, coverage))
     first = first_broken(run, sources)
     listed: list[tuple[str, str, int | None]] = [("top", "Verdict", None)]
     if first is not None:
@@ -106,13 +116,22 @@ def render(run: RunResult, coverage: Coverage | str, date: str) -> str:
         ("checks", "All checks", len(run.checks())),
         ("environment", "Environment", None),
     ]
-    parts = [
-        _head(run, date), first, findings(run, sources), timeline(run), registers(run),
-        exceptions(run), maps(run), faults(run), coverage_section(coverage), console(run),
-        waived(run), checks(run), environment(run, date),
-        tag("footer", f"Made by rig {run.command}; {plural(len(run.checks()), 'check')}. ",
-            "This file needs no network and no script."),
-    ]  # fmt: skip
+    parts: list[Part] = [
+        _head(run, date),
+        first,
+        findings_section(run, sources),
+        timeline_section(run),
+        registers_section(run),
+        exceptions_section(run),
+        maps_section(run),
+        faults_section(run),
+        coverage_section(coverage),
+        console_section(run),
+        waived_section(run),
+        checks_section(run),
+        environment_section(run, date),
+        tag("footer", "This file needs no network and no script."),
+    ]
     title = f"{VERDICTS[int(run.code())]}: {run.pack.get('guest', '?')}, rig {run.command}"
     head = tag(
         "head",

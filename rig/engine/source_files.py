@@ -38,7 +38,7 @@ class SourceFiles:
         places = [Path(name)] if name.startswith("/") else [
             Path(directory) / name for directory in self.directories
         ]  # fmt: skip
-        return next((place for place in places if place.is_file()), None)
+        return next((place for place in places if _is_file(place)), None)
 
     def excerpt(self, name: str, line: int, around: int = 4) -> list[tuple[int, str]]:
         """Numbered lines around a line; none when there is no such file or line."""
@@ -63,3 +63,11 @@ class SourceFiles:
             return path.read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError:
             return None
+
+
+def _is_file(path: Path) -> bool:
+    """Is it? A name of debug information may be no name of a file at all."""
+    try:
+        return path.is_file()
+    except OSError:  # too long, a directory that may not be looked into
+        return False
