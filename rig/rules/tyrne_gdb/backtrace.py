@@ -8,7 +8,6 @@ from . import style
 from .kernel import Kernel
 from .memory import gdb, member, number
 from .programs import look_up, program_elf, search_words, user_place
-from .tables import read_user
 from .tasks import Tasks
 
 _FRAMES_MAX = 64
@@ -70,8 +69,8 @@ class Walk:
     def __init__(self, kernel: Kernel, index: int) -> None:
         space = kernel.task_space(index)
         assert space is not None
-        self._memory = kernel.memory
-        self._root = kernel.root(space.index)
+        self._kernel = kernel
+        self._space = space.index
         window = member(kernel.core, "windows")[index]
         self._low, self._end = (
             number(window, f"{name}.value") for name in ("stack_va", "stack_end_va")
@@ -90,7 +89,7 @@ class Walk:
                 )
             if found and frame <= found[-1][0]:
                 return found, f"the record at {found[-1][0]:#x} leads back down to {frame:#x}"
-            data = read_user(self._memory, self._root, frame, 16)
+            data = self._kernel.read_user(self._space, frame, 16)
             if data is None:
                 return found, f"the frame record at {frame:#x} is not mapped"
             back = int.from_bytes(data[8:], "little")

@@ -72,7 +72,7 @@ class Spaces:
         for index in self._kernel.arenas["address space"].live():
             limit = number(self._spaces[index], "tables") + 1 + _SLACK
             root = self._kernel.root(index)
-            self.trees[index] = Tree(self._kernel.memory, root, limit)
+            self.trees[index] = Tree(self._kernel.memory, root, limit, self._kernel.ram)
 
     def owned(self) -> dict[int, str]:
         """Every frame that is a space's, and what it is."""

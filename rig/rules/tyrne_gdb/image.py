@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import autoload
 
 from . import commands, printers
 
 
 def load(elf: str, pack: str) -> None:
     """The rig's commands for the image, judged by a pack of rig/rules, and Tyrne's own."""
-    if importlib.util.find_spec("autoload") is not None:
-        importlib.import_module("autoload").load(elf, pack=pack)
+    autoload.load(elf, pack=pack)
     commands.register()
     printers.register()

@@ -7,8 +7,9 @@ from typing import Any
 
 from engine.elf import Elf
 
+from . import tables
 from .memory import Memory, enumerators, find_symbol, find_type, gdb, load_elf, member, number
-from .names import BOOT_STEPS, NONE
+from .names import BOOT_STEPS, NONE, PAGE_SIZE
 
 _EL_SHIFT, _EL_MASK = 2, 3  # CPSR, as the stub gives PSTATE
 _HIGH = 1 << 63
@@ -163,6 +164,17 @@ class Kernel:
         if early and step == max(BOOT_STEPS):
             return "before boot step 2; what memory holds is from an earlier boot"
         return f"last completed boot step {step}: {BOOT_STEPS[step]}"
+
+    @property
+    def ram(self) -> range:
+        """The physical memory that the kernel manages."""
+        pmm = self.memory.load("kernel_pmm")
+        start = number(pmm, "start_pa.value")
+        return range(start, start + number(pmm, "frames") * PAGE_SIZE)
+
+    def read_user(self, space: int, va: int, size: int) -> bytes | None:
+        """Memory of a space, None where it is not mapped to RAM."""
+        return tables.read_user(self.memory, self.root(space), va, size, self.ram)
 
     @property
     def in_kernel(self) -> bool:

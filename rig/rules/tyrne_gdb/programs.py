@@ -18,7 +18,6 @@ from engine.process import find_tool
 
 from .kernel import Kernel
 from .memory import load_elf, member, number
-from .tables import read_user
 
 SUFFIX = ".user.elf"
 _GDB_S = 20
@@ -67,7 +66,7 @@ def _find_elf(kernel: Kernel, index: int) -> Elf | None:
     window = member(kernel.core, "windows")[index]
     start, end = (number(window, f"{name}.value") for name in ("image_va", "data_va"))
     size = min(end - start, _CODE_MAX)
-    held = read_user(kernel.memory, kernel.root(space.index), start, size) if size > 0 else None
+    held = kernel.read_user(space.index, start, size) if size > 0 else None
     if held is None:
         return None
     for path in (path for place in _places(kernel) for path in sorted(place.glob(f"*{SUFFIX}"))):

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
 from engine.paths import REGISTERS
 from engine.registers import Field
 
@@ -143,14 +141,16 @@ def entries(memory: Memory, table: int) -> list[int]:
 
 
 class Tree:
-    """Every table below a root; a tree with more than `limit` tables is not followed further."""
+    """Every table below a root; a tree with more than `limit` tables is not followed further, nor
+    one that leads out of `ram`, where a read may do something to a device."""
 
-    def __init__(self, memory: Memory, root: int, limit: int) -> None:
+    def __init__(self, memory: Memory, root: int, limit: int, ram: range) -> None:
         self.tables: list[TableFrame] = []
         self.pages: list[Page] = []
         self.problems: list[str] = []
         self._memory = memory
         self._limit = limit
+        self._ram = ram
         self._visit(root, 0, 0, None)
 
     def _visit(self, address: int, level: int, va: int, said: int | None) -> None:
@@ -161,11 +161,10 @@ class Tree:
         if any(frame.address == address for frame in self.tables):
             self.problems.append(f"table {address:#x} is reached twice: not followed again")
             return
-        try:
-            raws = entries(self._memory, address)
-        except self._error() as error:
-            self.problems.append(f"table {address:#x} at level {level}: {error}")
+        if address not in self._ram:
+            self.problems.append(f"table {address:#x} is outside of the kernel's RAM: not read")
             return
+        raws = entries(self._memory, address)
         used = sum(1 for raw in raws if raw)
         self.tables.append(TableFrame(level, address, va, used, said))
         for index, raw in self._in_use(raws):
@@ -176,20 +175,16 @@ class Tree:
                 self.pages.append(Page(level, at, raw))
 
     @staticmethod
-    def _error() -> Any:
-        from .memory import gdb  # pylint: disable=import-outside-toplevel # its error class
-
-        return gdb.GdbError
-
-    @staticmethod
     def _in_use(raws: list[int]) -> Iterator[tuple[int, int]]:
         return ((index, raw) for index, raw in enumerate(raws) if raw)
 
 
-def translate(memory: Memory, root: int, va: int) -> int | None:
-    """The physical address of a user address in the space of a root; None: not mapped."""
+def translate(memory: Memory, root: int, va: int, ram: range) -> int | None:
+    """The physical address of a user address in the space of a root; None: not mapped to RAM."""
     table = root
     for level in range(LEVELS):
+        if table not in ram:
+            return None
         index = va // level_size(level) % TABLE_ENTRIES
         raw = int.from_bytes(memory.read(table + index * _ENTRY, _ENTRY), "little")
         if is_table(raw, level):
@@ -197,17 +192,18 @@ def translate(memory: Memory, root: int, va: int) -> int | None:
         elif not is_valid(raw):
             return None
         else:
-            return output(raw, level) + va % level_size(level)
+            pa = output(raw, level) + va % level_size(level)
+            return pa if pa in ram else None
     return None
 
 
-def read_user(memory: Memory, root: int, va: int, size: int) -> bytes | None:
+def read_user(memory: Memory, root: int, va: int, size: int, ram: range) -> bytes | None:
     """Memory of a space; None where a page of it is not mapped."""
     data = b""
     while len(data) < size:
         at = va + len(data)
         count = min(size - len(data), PAGE_SIZE - at % PAGE_SIZE)
-        pa = translate(memory, root, at)
+        pa = translate(memory, root, at, ram)
         if pa is None:
             return None
         data += memory.read(pa, count)
