@@ -82,7 +82,10 @@ def _open(job: dict[str, Any], target: Target) -> None:
     target.hand_over()
     if job.get("stop_at") or job.get("stop_count"):
         session.judging.quiet = True  # only what is broken: the person asked for the place
-        print(f"rig: {session.start()}: {session.judging.counts()}")
+        try:
+            print(f"rig: {session.start()}: {session.judging.counts()}")
+        except gdb.GdbError as error:  # the guest ended, or QEMU: the prompt is a person's still
+            print(error)
         session.judging.quiet = False
 
 

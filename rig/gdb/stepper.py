@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from target import PSTATE, SP, GuestEnded, Target
 from transitions import Transitions
 
 _PROGRESS_S = 0.5
-_PROGRESS_STEPS = 256
+PROGRESS_STEPS = 256
 _FRAMES = 8
 _POISON = 0xA5
 _IRQ_AND_FIQ = 0xC0  # of PSTATE: both masked
@@ -95,9 +94,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._broken_stop = ""
         self._markers = self._checkpoints.pending_markers()
         self._first_only = bool(job.get("first_only"))
-        self.breaks: frozenset[
-            int
-        ] = frozenset()  # a person's breakpoints: no loop is run over them
+        self.breaks: frozenset[int] = frozenset()  # a person's: no loop is run over them
         self.taken: Taken | None = None  # the exception in which the last step ended
         self._sleeper = ""  # the instruction behind which the CPU sleeps
         self._held: int | None = None  # it sleeps here with interrupts open: not arrived yet
@@ -116,7 +113,7 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
             self.begin()
             while not self._finished():
                 insn = self._one(insn)
-                if self.recorder.stepped % _PROGRESS_STEPS == 0:
+                if self.recorder.stepped % PROGRESS_STEPS == 0:
                     self._progress(started)
         except GuestEnded as error:
             if not self._guest_did_it(error):
@@ -140,47 +137,6 @@ class Stepper:  # pylint: disable=too-many-instance-attributes # one for each pa
         self._transitions.begin(self._state)
         insn = self._fetch(self._state.pc)
         self._judge(insn, self._checkpoints.reached(insn.pc))
-
-    def resume(self, moved: bool) -> None:
-        """Go on at a person's prompt; `moved`: the guest is not where the engine left it."""
-        self._broken_stop = ""  # told, and every rule is told once
-        if not moved:
-            return
-        self._state.forget()
-        self._forget_code()
-        self._transitions.lost(self._state)
-        for item in self._checkpoints.items:
-            item.unseen = not item.fired
-        insn = self._fetch(self._state.pc)
-        self._judge(insn, self._checkpoints.reached(insn.pc))
-
-    def next_insn(self) -> Insn:
-        """The instruction at this stop, which comes next."""
-        return self._fetch(self._state.pc)
-
-    def fired_here(self) -> list[Checkpoint]:
-        """The checkpoints that fired at this very stop."""
-        if self._fired_at != (self.recorder.executed, self._state.pc):
-            return []
-        return [item for item in self._checkpoints.items if item.id in self._fired_now]
-
-    def go(self, arrived: Callable[[Insn, Insn], str], every_instruction: bool = False) -> str:
-        """Judge and step until `arrived`, given what was executed and what is next, has words for
-        the place, or a rule that ends a run is broken; the words."""
-        started, loops = time.monotonic(), self._loops
-        if every_instruction:
-            self._loops = None
-        insn = self._fetch(self._state.pc)
-        try:
-            while True:
-                done, insn = insn, self._one(insn)
-                words = arrived(done, insn)
-                if words or self._broken_stop:
-                    return words or f"stopped: rule {self._broken_stop} is broken"
-                if self.recorder.stepped % _PROGRESS_STEPS == 0:
-                    self._progress(started)
-        finally:
-            self._loops = loops
 
     def _guest_did_it(self, error: GuestEnded) -> bool:
         """Did the guest end the run? QEMU's SHUTDOWN event says so; a plain exit sends none."""

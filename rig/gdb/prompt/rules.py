@@ -10,6 +10,7 @@ from prompt.base import RigCommand, WordCommand, did_you_mean
 from prompt.physical import gdb
 from prompt.screen import lines, screen
 from prompt.session import Session
+from stepper import Stop
 
 
 def checkpoint_named(session: Session, command: str, wanted: str) -> Checkpoint:
@@ -101,9 +102,7 @@ class Until(WordCommand):
                     f"rig until: {item.id} waits for text on the console, which is not seen in this "
                     "session; rig debug sees it"
                 )
-            session.prepare()
-            reached = f"reached {item.id}"
-            why = reached if item.fired else session.run(lambda *_: reached if item.fired else "")
+            why = session.run(lambda *_: "", Stop(item.id))
         gdb.write(f"rig: {why}: {session.judging.counts()}\n")
         session.show_place()
 

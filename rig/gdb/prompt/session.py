@@ -26,11 +26,12 @@ from engine.snapshot_file import Snapshot
 from engine.snapshot_state import SnapshotState
 from engine.walk import Walker, WalkError
 from link import LinkClosed, find_connection
+from prompt.by_hand import HandStepper
 from prompt.judging import Judging
 from prompt.physical import PART, gdb, interrupt_waits, uninterrupted
 from snapshots import LiveSource, capture_live
 from state import LiveState
-from stepper import Stepper
+from stepper import Stop
 from target import GuestEnded, Target, TargetError
 
 _FEW = 16  # of QEMU's own translations in a snapshot: a person waits, the driver asks for more
@@ -61,7 +62,7 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         self._image: Image | None = None
         self._target: Target | None = None
         self._connection: Any = None
-        self._stepper: Stepper | None = None
+        self._stepper: HandStepper | None = None
         self._begun = False  # has the engine judged the first instruction?
         self._moved = False  # did the person move the guest?
         self.judging = Judging()
@@ -153,11 +154,11 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
             pass  # it knows
 
     @property
-    def stepper(self) -> Stepper:
+    def stepper(self) -> HandStepper:
         """The engine on this guest; only inside of `stopped`."""
         if self._stepper is None:
             assert self._target is not None
-            self._stepper = Stepper(self.job, self._target, self.judging.recorder(self.job))
+            self._stepper = HandStepper(self.job, self._target, self.judging.recorder(self.job))
         return self._stepper
 
     def state(self) -> LiveState:
@@ -196,9 +197,15 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
             self.stepper.resume(self._moved)
         self._begun, self._moved = True, False
 
-    def run(self, arrived: Callable[[Insn, Insn], str], every_instruction: bool = False) -> str:
-        """Step and judge until `arrived` has words for the place, a rule that ends a run is broken,
-        a breakpoint of the person's is reached, or Ctrl-C; the words. Only inside of `stopped`."""
+    def run(
+        self,
+        arrived: Callable[[Insn, Insn], str],
+        stop: Stop = Stop(),
+        every_instruction: bool = False,
+    ) -> str:
+        """Step and judge until `arrived` has words for the place, `stop` is reached, a rule that
+        ends a run is broken, a breakpoint of the person's is reached, or Ctrl-C; the words. Only
+        inside of `stopped`."""
         target, stepper = self._target, self.stepper
         assert target is not None
         breakpoints = _breakpoints()
@@ -218,25 +225,16 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         target.interruptible(interrupt_waits)
         try:
             self.prepare()
-            return stepper.go(there, every_instruction)
+            return stepper.go(there, stop, every_instruction)
         finally:
             self.judging.end()
             self._back_to_gdb(target)
 
     def start(self) -> str:
         """Run the engine to the place that the job names; why it stopped."""
-        with uninterrupted():
-            target = self._connected()
-            target.take_over()
-            target.interruptible(interrupt_waits)
-            self._begun = True
-            try:
-                return self.stepper.run()
-            finally:
-                self.judging.end()
-                if interrupt_waits():
-                    signal.sigtimedwait({signal.SIGINT}, 0)
-                self._back_to_gdb(target)
+        stop = Stop(self.job.get("stop_at", ""), self.job.get("stop_count", 0))
+        with self.stopped():
+            return self.run(lambda *_: "", stop)
 
     def _back_to_gdb(self, target: Target) -> None:
         try:
