@@ -120,7 +120,7 @@ _ZSH = """\
 _rig_names() # KIND
 {{
     local -a names
-    names=(${{(f)"$(_call_program names $_rig_program completion --names $1 "--line=${{(F)words[1,CURRENT-1]}}" 2>/dev/null)"}})
+    names=(${{(f)"$(${{~_rig_program}} completion --names $1 "--line=${{(F)words[1,CURRENT-1]}}" 2>/dev/null)"}})
     compadd -a names
     [[ $1 == packs ]] && _files
 }}
@@ -157,7 +157,7 @@ def _zsh_value(word: Word) -> str:
     if word.choices:
         return f"({' '.join(word.choices)})"
     return {ANYTHING: "", FILES: "_files", DIRECTORIES: "_files -/"}.get(
-        word.kind, f"_rig_names {word.kind}"
+        word.kind, f" _rig_names {word.kind}"  # the blank: no options of compadd before the kind
     )
 
 

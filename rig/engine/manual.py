@@ -10,8 +10,10 @@ from .command_help import ENVIRONMENT
 from .completion_words import actions_of, commands_of, help_of, summaries_of, value_name
 from .paths import version
 
-# A part of an epilog: "example:", "exit status:", … at the start of a line.
-_PART = re.compile(r"^([A-Za-z][A-Za-z ]*):[ \t]*", re.MULTILINE)
+# A part of an epilog, at the start of a line.
+_PART = re.compile(
+    r"^(examples?|exit status|environment|files|notes|see also):[ \t]*", re.MULTILINE
+)
 _FILES = """\
 PREFIX/lib/rig/rules
     the rule packs that the rig brings
@@ -25,7 +27,9 @@ PREFIX/share/rig/templates
 def _roff(text: str) -> str:
     """Text that roff takes as it is written."""
     text = text.replace("\\", "\\(rs").replace("-", "\\-").replace("`", "\\(ga")
-    text = text.replace("'", "\\(aq").replace("^", "\\(ha").replace("~", "\\(ti")
+    text = (
+        text.replace('"', "\\(dq").replace("'", "\\(aq").replace("^", "\\(ha").replace("~", "\\(ti")
+    )
     text = "".join(c if ord(c) < 128 else f"\\[u{ord(c):04X}]" for c in text)
     return re.sub(r"^\.", r"\\&.", text, flags=re.MULTILINE)
 
@@ -37,13 +41,6 @@ def _prose(text: str) -> list[str]:
     for part in parts:
         lines += ([".PP"] if lines else []) + [_roff(part)]
     return lines
-
-
-def _as_written(text: str) -> list[str]:
-    """Lines that keep their breaks."""
-    lines = text.strip("\n").split("\n")
-    indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return [".nf", *(_roff(line[indent:]) or ".sp" for line in lines), ".fi"]
 
 
 def _list(text: str) -> list[str]:
@@ -124,10 +121,10 @@ def _epilog(epilog: str) -> list[str]:
         lines.append(f".SH {_roff((heading or 'notes').upper())}")
         if heading.startswith("example"):
             lines += _list(text)
-        elif heading in ("exit status", "environment") and text.startswith("\n"):
+        elif heading and text.startswith("\n"):
             lines += _terms(text)
         else:
-            lines += _as_written(text)
+            lines += _prose(text)
     return lines
 
 
@@ -156,7 +153,7 @@ def pages(parser: argparse.ArgumentParser) -> dict[str, str]:
         lines += [".TP", f".BR rig\\-{_roff(name)} (1)", _roff(helps.get(name, ""))]
     own = [action for action in actions_of(parser) if action is not commands]
     lines += [".SH OPTIONS", *_options(own), *_epilog(parser.epilog or "")]
-    lines += [".SH FILES", *_as_written(_FILES)]
+    lines += [".SH FILES", *_list(_FILES)]
     names = [f"rig-{name}" for name in commands.choices]
     lines += [".SH SEE ALSO"]
     lines += [
