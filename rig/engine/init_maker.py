@@ -139,11 +139,9 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
             budget=budget_of(seen.faults, ending.end.by_guest, ending.reset),
             tools=f"rig {version()}, {tool_version(find_tool('qemu-system-aarch64', 'RIG_QEMU'))}",
         )
-        content.ordering = []
-        content.notes += [f"ordering: {note}" for note in seen.notes]
-        missed = [
-            point.id for point in plan.points if point.id not in {r.id for r in trial.reached}
-        ]
+        # Without any write of a control there is nothing for an ordering rule to judge.
+        content.ordering = None if all(not point.register for point in kept) else []
+        missed = sorted(points.keys() - {reached.id for reached in trial.reached})
         if missed:
             why = trial.error or "stepping came to its end before"
             content.notes.append(
@@ -156,7 +154,7 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
         content.outside = self._outside(seen, found)
         content.space_at = next(
             (
-                r.id
+                points[r.id].id
                 for r in reversed(trial.reached)
                 if mmu_on(r.snapshot) and level_of(r.snapshot) in (1, 2)
             ),

@@ -24,7 +24,6 @@ _CONTROLS = ("TTBR0", "TTBR1", "TCR", "MAIR", "SCTLR", "VBAR", "HCR", "CPACR", "
 _WRITE = re.compile(r"msr (\w+), ")
 MOST = 24
 _STEPS = 4_000
-_MMU = 1
 
 
 @dataclass
@@ -61,7 +60,6 @@ class Planner:
         self._image = Image(self.elf, self.aliases)
         self._ids: Counter[str] = Counter()
         self._seen: Counter[tuple[str, str]] = Counter()
-        self._mmu: dict[int, bool] = {}
 
     def plan(self, landing: int | None, landing_after: int) -> Plan:
         """All points; `landing` is the first address behind the jump that comes after an event."""
@@ -119,13 +117,6 @@ class Planner:
             return None
         trigger = self._after(f"msr {name.lower()}, *", event)
         what, why = f"{name.lower().replace('_', '-')}-written", f"{name} was written"
-        level = int(name[-1])
-        if name.startswith("SCTLR") and event.value is not None:
-            now, before = bool(event.value & _MMU), self._mmu.get(level, False)
-            self._mmu[level] = now
-            if now != before:
-                what = "mmu-on" if now else "mmu-off"
-                why = f"translation is {'on' if now else 'off'} from here on"
         return Point(self._name(what), trigger, why, name, event.number)
 
     def _after(self, pattern: str, event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,14 +64,18 @@ def mmu_on(snapshot: Snapshot) -> bool:
 def make_rules(points: Mapping[str, Point], trial: Trial, table: Table, place: Place) -> Rules:
     """The rules, and in each point what was seen there."""
     rules = Rules(exceptions=trial.exceptions)
+    name_switches(points, trial)
     before: Reached | None = None
     for reached in trial.reached:
         point = points[reached.id]
         point.seen.append(f"Seen at {reached.where}.")
-        rules.expect[reached.id] = _expect(point, reached.snapshot, table, place)
+        rules.expect[point.id] = _expect(point, reached.snapshot, table, place)
         if before is not None:
-            item = _transition(before, reached, table, trial.raw.get(reached.id, []))
+            raw = trial.raw.get(reached.id, [])
+            item = _transition(before, reached, table, raw)
             if item is not None:
+                item.start, item.end = points[before.id].id, point.id
+                item.id = f"to-{point.id}"
                 rules.transitions.append(item)
         before = reached
     return rules
@@ -98,6 +103,21 @@ def _expect(point: Point, snapshot: Snapshot, table: Table, place: Place) -> lis
         )
         found.append(f"DAIF == {registers['PSTATE'] >> 6 & 0xF:#x}")
     return found or [f"EL == {level}"]
+
+
+def name_switches(points: Mapping[str, Point], trial: Trial) -> None:
+    """Call the writes that turn the MMU on or off so, by what SCTLR_ELx held before and after."""
+    names: Counter[str] = Counter()
+    for before, after in zip(trial.reached, trial.reached[1:]):
+        point = points[after.id]
+        register = point.register
+        values = [s.snapshot.registers.get(register, 0) & _MMU for s in (before, after)]
+        if not register.startswith("SCTLR") or values[0] == values[1]:
+            continue
+        state = "on" if values[1] else "off"
+        names[state] += 1
+        point.id = f"mmu-{state}" + (f"-{names[state]}" if names[state] > 1 else "")
+        point.why = f"translation is {state} from here on"
 
 
 def _translated(snapshot: Snapshot, library: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from .errors import CannotJudge
 from .freerun import console_lines, died, ended_by_guest, let_go
 from .image import Image
-from .order_run import Recorder, Recording
+from .order_run import Recorder
 from .paths import need_compiled
 from .process import Children, find_tool, pick_cpu
 from .qemu import LOG, SERIAL, Machine, command_line, guest_words
@@ -58,7 +58,6 @@ class Event:
     opcode: int
     name: str  # class of the instruction
     text: str
-    value: int | None
 
 
 @dataclass
@@ -69,7 +68,6 @@ class Seen:
     console: list[str]
     faults: dict[str, Any]  # the gate's report, with everything denied
     events: list[Event] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -92,12 +90,13 @@ class Boot:
         """All of it; raises CannotJudge when there is nothing to watch."""
         self.say("watching a free run")
         ending = self._ending()
-        console, log = self._free("seen", ending.end)
-        seen = Seen(ending, console, self._gate(log))
+        if ending.end.until or ending.end.instructions:
+            room = self._free("seen", ending.end)
+        else:
+            room = self.room / "first"  # it saw the whole of it
+        seen = Seen(ending, self._console(room), self._gate(room / LOG))
         self.say("recording what it executes")
-        recording = self._trace(ending.end)
-        seen.notes += recording.notes
-        seen.events = list(self._events(recording.trace))
+        seen.events = list(self._events(self._trace(ending.end)))
         return seen
 
     def _room(self, name: str) -> Path:
@@ -156,8 +155,12 @@ class Boot:
             )
         return count
 
-    def _free(self, name: str, end: End) -> tuple[list[str], Path]:
-        """A run to the end that was chosen: its console and its log, the same in every run."""
+    @staticmethod
+    def _console(room: Path) -> list[str]:
+        return console_lines((room / SERIAL).read_text(encoding="utf-8", errors="replace"))
+
+    def _free(self, name: str, end: End) -> Path:
+        """A run to the end that was chosen: its console and its log are the same in every run."""
         room = self._room(name)
         with Children(pick_cpu()) as children:
             qemu = children.start("qemu", self._command(end), room)
@@ -168,8 +171,7 @@ class Boot:
                     raise CannotJudge(f"{end.missed()} within {self.timeout:g} s, as it did before")
             if events:
                 events.close()
-        text = (room / SERIAL).read_text(encoding="utf-8", errors="replace")
-        return console_lines(text), room / LOG
+        return room
 
     # --- exceptions -------------------------------------------------------------------------------
 
@@ -215,12 +217,11 @@ class Boot:
 
     # --- events -----------------------------------------------------------------------------------
 
-    def _trace(self, end: End) -> Recording:
+    def _trace(self, end: End) -> Path:
         qemu = find_tool("qemu-system-aarch64", "RIG_QEMU")
         words = guest_words(qemu, self.machine, str(self.elf))
-        recorder = Recorder(words, self._room("trace"), self.timeout, self.image, end)
-        recorder.say = self.say
-        return recorder.record()
+        room = self._room("trace")
+        return Recorder(words, room, self.timeout, self.image, end).instructions()
 
     def _events(self, trace: Path) -> Iterator[Event]:
         """Instructions and exception entries of the trace, in order."""
@@ -239,8 +240,7 @@ class Boot:
                     int(item["pc"], 16),
                     int(item["opcode"] or "0", 16),
                     item["class"] or "",
-                    item["text"].partition("  operand")[0],
-                    int(item["value"], 16) if item["value"] else None,
+                    item["text"],
                 )
         if process.returncode not in (0, None):
             raise CannotJudge(f"rig-trace events failed (exit status {process.returncode})")

@@ -92,6 +92,13 @@ class Recorder:
         recording.seconds = time.monotonic() - started
         return recording
 
+    def instructions(self) -> Path:
+        """One run whose trace holds instructions and exceptions alone: no stores, and on interface 1
+        no values. Half a second where a whole recording takes three runs."""
+        words, ram = with_shared_ram(self.words)
+        self._run(words, self.folder, TRACE, f",stores=off{ram}")
+        return self.folder / TRACE
+
     def _operands(self, words: list[str], ram: str, recording: Recording) -> str:
         """Two more runs before; the plugin's option that names the file of operands."""
         elf = None if self.image is None else Path(self.image.elf.path)
