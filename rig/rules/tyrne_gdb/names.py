@@ -36,7 +36,7 @@ BOOT_STEPS = {
 
 # Classes of status_t, by value >> 8.
 STATUS_CLASSES = {
-    0: "a syscall's own",
+    0: "a syscall's own error",
     1: "a capability error",
     2: "an IPC error",
     3: "a memory or object error",

@@ -166,7 +166,7 @@ def _status(value: Any) -> Any:
         return _Words(f"no status ({code:#x})")
     if code == 0:
         return _Words(str(name))
-    return _Words(f"{name} ({code:#x}, {STATUS_CLASSES.get(code >> 8, 'of no class')} error)")
+    return _Words(f"{name} ({code:#x}, {STATUS_CLASSES.get(code >> 8, 'of no class')})")
 
 
 class _Subprinter:

@@ -101,7 +101,7 @@ class Broken(ObjectsTest):
         said = self.on_guest(
             self.build / "tyrne.elf",
             "hbreak syscall_dispatch", "continue",
-            f"set var $record = {frame}->x[29]", 
+            f"set var $record = {frame}->x[29]",
             at("whole"), "tyrne bt-user",
             f"set var {frame}->x[29] = 0x1234560", at("outside"), "tyrne bt-user",
             f"set var {frame}->x[29] = $record",
