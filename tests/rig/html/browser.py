@@ -55,10 +55,13 @@ class Browser:
         """End it and its driver."""
         self._driver.quit()
 
-    def show(self, page: Path, width: int, scheme: str, media: str = "screen") -> None:
-        """Load a page in a window so wide, for a reader who likes it light or dark."""
+    def prefer(self, scheme: str, media: str = "screen") -> None:
+        """Be the browser of a reader who likes it light or dark."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._cdp("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+    def show(self, page: Path, width: int) -> None:
+        """Load a page in a window so wide."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self._cdp("Emulation.setDeviceMetricsOverride", size)
         self.complaints()

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any
 
 from browser import Browser, skip_without_browser
 
@@ -24,11 +23,16 @@ sys.path[:0] = [str(ROOT / "rig"), str(ROOT / "tests" / "unit" / "engine")]
 # pylint: disable=wrong-import-position # the paths above come first
 from elftools.elf.elffile import ELFFile  # noqa: E402
 from engine import report_html  # noqa: E402
-from html_case import SECTIONS, make_check, make_run  # noqa: E402
+from html_case import (  # noqa: E402 # pylint: disable=import-error # another room's
+    SECTIONS,
+    make_check,
+    make_run,
+)
 
 LOOK = (Path(__file__).parent / "look.js").read_text("utf-8")
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 BOUND_S = 240
+SCROLL_WIDTH = "return document.documentElement.scrollWidth"
 LARGEST = 2_000_000  # bytes of Tyrne's report, both variants
 NOP, ISB, MSR_MDSCR = 0xD503201F, 0xD5033FDF, 0xD5100240
 HOSTILE = (
@@ -37,7 +41,7 @@ HOSTILE = (
 
 
 def without(content: bytearray, elf: ELFFile, function: str, opcode: int) -> None:
-    """Make the last instruction of a function that has this opcode, whatever its register, a NOP."""
+    """Make a function's last instruction with this opcode, whatever its register, a NOP."""
     symbol = elf.get_section_by_name(".symtab").get_symbol_by_name(function)[0]
     part = next(p for p in elf.iter_segments() if p["p_vaddr"] <= symbol["st_value"] < p["p_vaddr"]
                 + p["p_memsz"])  # fmt: skip
@@ -99,34 +103,43 @@ class Pages(unittest.TestCase):
         """By name."""
         return {"green": self.green, "red": self.red, "wild": self.wild}
 
-    def looked_at(self) -> Any:
-        """Each page in each way, as a subtest."""
-        for name, page in self.pages().items():
-            for width in WIDTHS:
-                for scheme in SCHEMES:
-                    with self.subTest(page=name, width=width, scheme=scheme):
-                        self.browser.show(page, width, scheme)
-                        yield name, width
-
     def test_each_page_in_each_way(self) -> None:
         """No complaint, no request, no overflow, readable; the same with everything unfolded."""
-        for _name, width in self.looked_at():
-            ask = self.browser.ask
-            self.assertEqual(self.browser.complaints(), [])
-            self.assertEqual(ask("return performance.getEntriesByType('resource').length"), 0)
-            self.assertEqual(ask("return document.scripts.length"), 0)
-            self.assertLessEqual(ask("return document.documentElement.scrollWidth"), width)
-            ask("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-            self.assertLessEqual(ask("return document.documentElement.scrollWidth"), width)
-            seen = ask(LOOK)
-            self.assertGreater(seen["looked"], 100)
-            self.assertEqual(seen["poor"], [])
+        ask = self.browser.ask
+        for name, page in self.pages().items():
+            for width in WIDTHS:
+                with self.subTest(page=name, width=width):
+                    self.browser.show(page, width)
+                    self.assertEqual(self.browser.complaints(), [])
+                    self.assertEqual(
+                        ask("return performance.getEntriesByType('resource').length"), 0
+                    )
+                    self.assertEqual(ask("return document.scripts.length"), 0)
+                    self.assertLessEqual(ask(SCROLL_WIDTH), width)
+                    ask("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+                    self.assertLessEqual(ask(SCROLL_WIDTH), width)
+                for scheme in SCHEMES:
+                    with self.subTest(page=name, width=width, scheme=scheme):
+                        self.browser.prefer(scheme)
+                        seen = ask(LOOK)
+                        self.assertGreater(seen["looked"], 100)
+                        self.assertEqual(seen["poor"], [])
+
+    def test_light_and_dark_differ(self) -> None:
+        """The page follows the reader's preference."""
+        grounds = []
+        self.browser.show(self.wild, 1280)
+        for scheme in SCHEMES:
+            self.browser.prefer(scheme)
+            script = "return getComputedStyle(document.documentElement).backgroundColor"
+            grounds.append(self.browser.ask(script))
+        self.assertNotEqual(grounds[0], grounds[1])
 
     def test_sections_and_links(self) -> None:
         """Every section is there and shown, every link leads to a part of the page."""
         for name, page in self.pages().items():
             with self.subTest(name):
-                self.browser.show(page, 1280, "light")
+                self.browser.show(page, 1280)
                 names = SECTIONS + ["first"] * (name != "green")
                 hidden = "return arguments.filter((n) => !document.getElementById(n)?.offsetHeight)"
                 script = f"const arguments = {names!r}; {hidden}"
@@ -144,7 +157,7 @@ class Pages(unittest.TestCase):
 
     def text(self, page: Path) -> str:
         """The page's whole text."""
-        self.browser.show(page, 1280, "light")
+        self.browser.show(page, 1280)
         return str(self.browser.ask("return document.body.textContent"))
 
     def test_green(self) -> None:
@@ -182,7 +195,9 @@ class Pages(unittest.TestCase):
 
     def test_print(self) -> None:
         """On paper there is no navigation, and no box that scrolls."""
-        self.browser.show(self.green, 800, "light", media="print")
+        self.browser.show(self.green, 800)
+        self.browser.prefer("light", media="print")
+        self.addCleanup(self.browser.prefer, "light")
         self.assertEqual(
             self.browser.ask("return getComputedStyle(document.querySelector('nav')).display"),
             "none",
