@@ -140,6 +140,12 @@ class Exceptions:
             if item.rule.get("until") == checkpoint:
                 item.active = False
 
+    def lost(self) -> None:
+        """Somebody else has moved the guest: any rule may have begun, and how many came is not
+        known."""
+        for item in self._items:
+            item.active, item.most = True, None
+
     def judge(self, exception: Taken, interrupted: str) -> Word:
         """announced or unannounced, with words; it counts for the first rule with room."""
         fitting = [item for item in self._items if item.matches(exception)]

@@ -60,6 +60,13 @@ class Invariants:
         """A checkpoint is about to fire: some invariants need not hold from this stop on."""
         self._switch("until", checkpoint, False)
 
+    def lost(self) -> None:
+        """Somebody else has moved the guest: what holds up to a checkpoint may have ended."""
+        for item in self._items:
+            if "until" in item.rule:
+                item.active = False
+        self._live = [item for item in self._items if item.active and not item.done]
+
     def _switch(self, key: str, checkpoint: str, active: bool) -> None:
         for item in self._items:
             if item.rule.get(key) == checkpoint:

@@ -21,10 +21,19 @@ class HandStepper(Stepper):
         self._state.forget()
         self._forget_code()
         self._transitions.lost(self._state)
+        self._invariants.lost()
+        self._exceptions.lost()
         for item in self._checkpoints.items:
             item.unseen = not item.fired
         insn = self.next_insn()
         self._judge(insn, self._checkpoints.reached(insn.pc))
+
+    def _judge(self, insn: Insn, due: list[Checkpoint]) -> None:
+        super()._judge(insn, due)
+        if due:  # what comes behind it in the pack's order is still to come
+            last = max(item.index for item in due)
+            for item in self._checkpoints.items[last + 1 :]:
+                item.unseen = False
 
     def next_insn(self) -> Insn:
         """The instruction at this stop, which comes next."""

@@ -83,7 +83,11 @@ class Places(PromptTest):
         ask("delete")
 
         # --- high -------------------------------------------------------------------------------
-        self.shows(ask("rig until low-closed"), r"ok   23/47 low-closed", "stopped at checkpoint low-closed")
+        self.shows(
+            ask("rig until low-closed"),
+            r"ok   23/47 low-closed",
+            "stopped at checkpoint low-closed",
+        )
         self.shows(ask("bt"), r"#0  kernel_high_half")
         self.shows(ask("rig id $sp"), "stack +SP at the empty end of boot stack")
         self.shows(ask("rig id 0x40095008"), "EPD0 = 1 disables", "taken as a physical address",
@@ -148,7 +152,10 @@ class EntryAtEl2(PromptTest):
         self.shows(prompt.ask("rig map"), r"SCTLR_EL2\.M = 0")
         self.shows(prompt.ask("rig id $pc"), "_start")
         self.shows(
-            prompt.ask("rig watch SPSR_EL2"), "SPSR_EL2 changed by `msr spsr_el2, ", r"DAIF: 0 -> 0xf", "EL: 0 -> 1"
+            prompt.ask("rig watch SPSR_EL2"),
+            "SPSR_EL2 changed by `msr spsr_el2, ",
+            r"DAIF: 0 -> 0xf",
+            "EL: 0 -> 1",
         )
         self.shows(prompt.ask("rig until el2-before-drop"), "stopped at checkpoint el2-before-drop")
         self.shows(prompt.ask("rig step-state"), "`eret` at", "EL: 2 -> 1")
