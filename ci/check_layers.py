@@ -11,7 +11,8 @@ The rooms and what they may include:
     bsp/qemu-virt/   the interfaces of both, its own
     userland/        <tyrne/abi/...>, its own, freestanding C headers
     rig/             C library and system headers, its own, generated sysregs headers; Python: the
-                     standard library, the rig's own modules and a few of Debian's
+                     standard library, the rig's own modules and a few of Debian's; what rig/rules
+                     knows of a guest is for the rules alone
     tests/           everything
 
 A quoted include never reaches into another room's private files: only what lies under a room's
@@ -46,6 +47,7 @@ FREESTANDING = frozenset(
 GENERATED = frozenset({"sysregs.h", "sysregs_names.h"})
 ABI = "kernel/include/tyrne/abi/"
 RIG_PACKAGES = frozenset({"yaml", "capstone", "elftools", "gdb"})
+RULES_FOLDER = "rig/rules/"
 WITH_INCLUDES = (".c", ".h", ".S", ".ld", ".lds")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -266,11 +268,14 @@ def imports(text: str, file: str) -> Iterator[tuple[int, str]]:
 
 
 def check_rig_python(tree: Tree) -> None:
-    """The rig's Python: standard library, its own modules, Debian's few."""
+    """The rig's Python: standard library, its own modules, Debian's few; and no guest's, outside of
+    the rules."""
     files = [name for name in python_files(tree.root) if room_of(name) == "rig"]
     own = {Path(name).stem for name in files}
     own |= {part for name in files for part in Path(name).parent.parts}
     allowed = own | RIG_PACKAGES | sys.stdlib_module_names
+    guests = {name.removeprefix(RULES_FOLDER).split("/", 1)[0].removesuffix(".py") for name in files
+              if name.startswith(RULES_FOLDER)}  # fmt: skip
     for name in files:
         tree.files += 1
         try:
@@ -279,7 +284,14 @@ def check_rig_python(tree: Tree) -> None:
             tree.report(name, error.lineno or 1, f"not Python: {error.msg}")
             continue
         for line, module in found:
-            if module not in allowed:
+            if module in guests and not name.startswith(RULES_FOLDER):
+                tree.report(
+                    name,
+                    line,
+                    f"only what is in {RULES_FOLDER} may import '{module}': the rig itself knows no "
+                    "guest; a pack names such a file by its key `gdb`",
+                )
+            elif module not in allowed:
                 tree.report(
                     name,
                     line,

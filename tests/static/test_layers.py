@@ -37,6 +37,8 @@ CLEAN = {
     "rig/rig": "#!/usr/bin/python3\nimport sys\nfrom engine import run\n",
     "rig/engine/run.py": "import yaml\nfrom . import pack\n",
     "rig/engine/pack.py": "import re\n",
+    "rig/rules/guest_gdb/load.py": "from guest_gdb import tasks\n",
+    "rig/rules/guest_gdb/tasks.py": "from engine import pack\n",
     "tests/unit/kernel/test_queue.c": '#include "../../../kernel/core/queue.h"\n'
     "#include <arch/cpu.h>\n",
 }
@@ -142,6 +144,12 @@ class Layers(unittest.TestCase):
         """rig -> another room's or an unknown Python module, also inside a function"""
         text = "def f() -> None:\n    import gen_sysregs\n"
         self.broken("rig/engine/a.py", text, 2, "may not import 'gen_sysregs'")
+
+    def test_rig_imports_what_knows_a_guest(self) -> None:
+        """rig -> what a rule pack brings for its guest; the rules themselves may"""
+        text = "import re\nfrom guest_gdb.tasks import lines\n"
+        self.broken("rig/gdb/a.py", text, 2, "only what is in rig/rules/ may import 'guest_gdb'")
+        self.kept("rig/rules/other.py", text)
 
     def test_rig_script_without_suffix(self) -> None:
         """The rig's command has no suffix and is looked at all the same."""

@@ -50,7 +50,7 @@ DAMAGES: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     ("free", (f"set var {CAPS}.first_free[2].value = {B_FIRST + 3}",
               f"set var {CAPS}.slots[{B_FIRST + 3}].next_sibling.value = {B_FIRST + 3}"),
      "tyrne caps 2",
-     ("broken: the free slots of task 2 come round to slot 3 again: not followed further after 1",)),
+     ("broken: the free slots of task 2 come round to slot 3 again: not followed further after",)),
     ("receiver", ("set var kernel_core.ipc.endpoints[0].receiver = 9",), "tyrne endpoints",
      ("broken: the receiver of endpoint 0 is task 9 (no such task)",)),
     ("endpoint", ("set var kernel_core.ipc.endpoints[0].receiver = 2",
@@ -126,8 +126,8 @@ class Broken(ObjectsTest):
         """Each error says what to give instead."""
         said = self.on_guest(
             self.build / "tyrne.elf", "hbreak sched_run", "continue",
-            at("words"), "tyrne caps a b", "tyrne tasks all", "tyrne caps 9", "tyrne bt-user nobody",
-            "tyrne bt-user idle", "tyrne bt-user hello", "print $tyrne_descriptor(0, 4)",
+            at("words"), "tyrne caps a b", "tyrne tasks all", "tyrne caps 9",
+            "tyrne bt-user nobody", "tyrne bt-user idle", "tyrne bt-user hello", "print $tyrne_descriptor(0, 4)",
         )  # fmt: skip
         for words in (
             "tyrne: one task at most: tyrne caps [TASK]",

@@ -58,8 +58,8 @@ class ImageScript(ObjectsTest):
         for name in ("tyrne.elf", "tyrne.elf-gdb.py"):
             shutil.copy(self.build / name, self.folder / name)
         said = self.gdb(self.folder / "tyrne.elf", at("tasks"), "tyrne tasks", plain=True)
-        self.assertRegex(said.text, r"tyrne\.elf-gdb\.py: the rig is at none of \S+, .*: no commands "
-                         r"for this image; install it \(cmake --install\)")  # fmt: skip
+        self.assertRegex(said.text, r"tyrne\.elf-gdb\.py: the rig is at none of \S+, .*: no "
+                         r"commands for this image; install it \(cmake --install\)")  # fmt: skip
         self.assertIn('Undefined command: "tyrne"', said["tasks"])
 
     def test_no_guest(self) -> None:
@@ -112,8 +112,8 @@ class Printers(ObjectsTest):
             ("$tyrne_descriptor(0x400eb007, 0)", r'"table at 0x400eb000, 1 entries in use"$'),
             ("$tyrne_descriptor(0, 3)", r'"invalid: not mapped"$'),
             ("$tyrne_descriptor(1, 3)", r'"reserved encoding at level 3: a walk faults here"$'),
-            ("$tyrne_descriptor(0x40200001, 2)", r'"block of 2 MiB at 0x40200000, EL1 rwx, EL0 --x, '
-             r'attribute 0, non-shareable, global, access flag clear: the first access faults"$'),
+            ("$tyrne_descriptor(0x40200001, 2)", r'"block of 2 MiB at 0x40200000, EL1 rwx, EL0 --x,'
+             r' attribute 0, non-shareable, global, access flag clear: the first access faults"$'),
         )  # fmt: skip
         lines = ["hbreak sched_run", "continue"]
         # Two frames in memory that nobody uses: gdb makes no value with an array of its own.

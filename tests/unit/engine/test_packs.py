@@ -210,6 +210,18 @@ class Lint(PackTest):
                 self.assertEqual(len(findings), 1, findings)
                 self.assertRegex(findings[0], words)
 
+    def test_guest_commands(self) -> None:
+        """`gdb` is relative to the pack that names it, also when another pack uses that."""
+        (self.rules / "deep").mkdir()
+        (self.rules / "deep" / "used.yaml").write_text("gdb: own/load.py\n", encoding="utf-8")
+        user = GOOD.replace("use: [base]", "use: [base, deep/used.yaml]")
+        self.assertIn("deep/used.yaml:1:6: gdb: no file ", self.findings(user))
+        load = self.rules / "deep" / "own" / "load.py"
+        load.parent.mkdir()
+        load.write_text("", encoding="utf-8")
+        self.assertEqual(self.load(user).data["gdb"], str(load.resolve()))
+        self.assertNotIn("gdb", self.load(GOOD).data)
+
     def test_variants_select_rules(self) -> None:
         """A rule without variants applies to all."""
         rules: list[dict[str, Any]] = [{"id": "a"}, {"id": "b", "variants": ["one"]}]
