@@ -24,6 +24,7 @@ from .results import RunResult, VariantResult
 SCHEMA = "rig-faults-baseline/1"
 RULE = "faults-baseline"
 _SHOWN = 40
+_KINDS = ("new", "more", "fewer", "gone")
 _WHY = "an exception that did not come before is a change of the guest, wanted or not"
 
 
@@ -211,7 +212,8 @@ class Gate:
             check.status, check.actual = NOT_JUDGED, stopped or "the exceptions are not known"
         elif self.baseline is None:
             total = sum(row.count for row in result.exceptions)
-            check.text = f"exceptions recorded: {total} in {len(result.exceptions)} rows"
+            rows = len(result.exceptions)
+            check.text = f"{_count(total, 'exception')} recorded in {_count(rows, 'row')}"
         else:
             self._compare(check, self.baseline, result, build_id)
         if check.status == PASS and stopped:
@@ -230,22 +232,16 @@ class Gate:
         check.details = lines[:_SHOWN]
         if len(lines) > _SHOWN:
             check.details.append(f"and {len(lines) - _SHOWN} more")
-        counts = [
-            f"{sum(change.what == what for change in changes)} {what}"
-            for what, changes in (
-                ("new", found.worse), ("more", found.worse), ("fewer", better), ("gone", better)
-            )
-        ]  # fmt: skip
         if found.worse:
             image = "the same image" if same else f"image {baseline.build_id or '?'}"
             check.status = FAIL
             check.expected = (
-                f"at most the {sum(row.count for row in before)} exceptions of {baseline.path}, "
-                f"of {image}"
+                f"at most the {_count(sum(row.count for row in before), 'exception')} of "
+                f"{baseline.path}, of {image}"
             )
-            check.actual = ", ".join(counts)
+            check.actual = _counts([*found.worse, *better])
         elif better:
-            check.text += f"; {', '.join(counts[2:])}: the baseline can be written anew"
+            check.text += f"; {_counts(better)}: the baseline can be written anew"
 
     def write(self, run: RunResult) -> str:
         """Write the new baseline, when that was asked for; says what was done."""
@@ -263,7 +259,18 @@ class Gate:
         }
         write_whole(Path(self.out), json.dumps(data, indent=1, ensure_ascii=False) + "\n")
         rows = sum(len(variant.exceptions or []) for variant in run.variants)
-        return f"{self.out}: baseline of {rows} rows written"
+        return f"{self.out}: baseline of {_count(rows, 'row')} written"
+
+
+def _count(number: int, what: str) -> str:
+    """ "1 row", "2 rows"."""
+    return f"{number} {what}" + "s" * (number != 1)
+
+
+def _counts(changes: Sequence[Change]) -> str:
+    """How many of each kind, "2 new, 1 gone"."""
+    found = {what: sum(change.what == what for change in changes) for what in _KINDS}
+    return ", ".join(f"{number} {what}" for what, number in found.items() if number)
 
 
 def _variant_json(variant: VariantResult) -> dict[str, Any]:

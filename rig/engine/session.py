@@ -192,6 +192,12 @@ def judge(args: argparse.Namespace, report: TextReport) -> int:
         for name in args.variant or inputs.pack.variants()
     ]
     baseline = Gate(args, inputs.pack.guest, [machine.variant for machine in machines])
+    if args.command == "faults" and not inputs.pack.data.get("faults") and not baseline.asked:
+        raise UsageError(
+            f"{inputs.pack.path}: has no `faults`, so there is nothing to judge exceptions by; add "
+            "it, or keep those of a good run (--write-baseline FILE) and hold others against them "
+            "(--baseline FILE)"
+        )
     run = run_result(args.command, inputs.pack, inputs.image, inputs.rules)
     check_cpu(args.cpu)
 

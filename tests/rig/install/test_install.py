@@ -90,6 +90,31 @@ class Alone(InstallTest):
         self.held("faults", *PACK, "--write-baseline", "faults.json")
         self.held("faults", *PACK, "--baseline", "faults.json")
 
+    def test_a_rebuilt_guest_is_held_against_the_baseline(self) -> None:
+        """By a pack without `faults`: what is the same at other addresses passes, a new abort
+        breaks the rule, and a log says the same as the run that made it."""
+        guest = self.work / "guest"
+        self.addCleanup(self.build, guest)
+        whole = (guest / "foreign.yaml").read_text(encoding="utf-8")
+        (guest / "bare.yaml").write_text(whole.partition("\nfaults:")[0] + "\n", encoding="utf-8")
+        bare = ("--pack", "bare.yaml", *PACK[2:])
+        done = self.rig("faults", *bare)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("nothing to judge exceptions by", done.stderr)
+        self.build(guest, "-DFOREIGN_STRAY_ABORT")
+        self.held("faults", *bare, "--write-baseline", "abort.json")
+        self.build(guest, "-DFOREIGN_STRAY_ABORT", "-DFOREIGN_EXTRA_WRITE")
+        self.held("faults", *bare, "--baseline", "abort.json", "--run-dir", "kept")
+        self.held("faults", "kept/plain-free-run/qemu.log", *bare, "--baseline", "abort.json")
+        self.build(guest)
+        said = self.held("faults", *bare, "--baseline", "abort.json", "--write-baseline", "b.json")
+        self.assertIn("1 gone: the baseline can be written anew", said)
+        self.build(guest, "-DFOREIGN_STRAY_ABORT")
+        done = self.rig("faults", *bare, "--baseline", "b.json", "--junit", "b.xml")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stdout, r"actual +1 new\n +new +1 x +DATA_ABORT .* at _start ")
+        self.assertIn("faults-baseline", (guest / "b.xml").read_text(encoding="utf-8"))
+
     def test_the_trees_are_really_hidden(self) -> None:
         """A file of the source tree is not there for the command."""
         if self.words is None:
