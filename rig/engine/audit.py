@@ -109,7 +109,7 @@ def audit_command(args: argparse.Namespace, report: TextReport) -> int:
     """`rig audit`; returns the exit code."""
     if args.run_dir is not None and not args.run_dir:
         raise UsageError("--run-dir is empty")
-    prepare_outputs(args.json, args.junit)
+    prepare_outputs(args.json, args.junit, args.html)
     group_wanted(args, [GROUP])
     return _offline(args, report) if args.snapshots else _live(args, report)
 

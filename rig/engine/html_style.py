@@ -127,8 +127,8 @@ details.fold>summary{color:var(--link);padding:.15rem 0}
 .steps{border:1px solid var(--line);border-radius:6px;margin:.75rem 0;overflow:hidden}
 .step{border-bottom:1px solid var(--line)}
 .step:last-child{border-bottom:0}
-.step>summary{display:grid;grid-template-columns:1rem 2.25rem minmax(11rem,1.1fr) 6rem
-  minmax(0,1.4fr) 4.5rem;gap:.75rem;padding:.3rem .75rem;align-items:baseline;list-style:none;
+.step>summary{display:grid;grid-template-columns:1rem 1.75rem minmax(9rem,1fr) 4.5rem 9.5rem
+  minmax(0,1.5fr) 3.25rem;gap:.75rem;padding:.3rem .75rem;align-items:baseline;list-style:none;
   font-size:.875rem}
 .step>summary::-webkit-details-marker{display:none}
 .step[open]>summary{background:var(--mark)}
@@ -166,7 +166,7 @@ main{border-left:0;padding:1rem}
 .step>summary{grid-template-columns:1rem 1.75rem minmax(0,1fr) auto;gap:.1rem .5rem}
 .step .place{grid-column:3/-1;grid-row:2}
 .step .count{grid-column:4;grid-row:1}
-.step .held{grid-column:4;grid-row:3;display:none}
+.step .held,.step .pc{display:none}
 .step .inside{padding-left:.75rem}
 dl{grid-template-columns:1fr;gap:0}
 dd{margin-bottom:.4rem}

@@ -86,6 +86,7 @@ def _inside(row: _Row) -> Html:
 def _step(row: _Row, number: int, variant: str) -> Html:
     held = sum(check.status == PASS for check in row.checks)
     where = row.reached.where or Where(0)
+    symbol = code(where.symbol) if where.symbol else tag("span", "no symbol", cls="faint")
     summary = tag(
         "summary",
         sign(worst(row.checks)),
@@ -93,7 +94,8 @@ def _step(row: _Row, number: int, variant: str) -> Html:
         tag("span", row.id, cls="name"),
         tag("span", grouped(row.reached.count), cls="count mono",
             title=f"{plural(row.instructions, 'instruction')} since the checkpoint before"),
-        tag("span", code(where.symbol or f"{where.pc:#x}"), " ", source(where), cls="place"),
+        tag("span", f"{where.pc:#x}", cls="pc mono faint"),
+        tag("span", symbol, " ", source(where), cls="place"),
         tag("span", f"{held}/{len(row.checks)}", cls="held faint"),
     )  # fmt: skip
     red = worst(row.checks) != PASS
