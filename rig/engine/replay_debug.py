@@ -64,8 +64,8 @@ def _recording(run: Path, variants: list[str] | None) -> Path:
     found = {path.parent.name.removesuffix(SUFFIX): path.parent for path in run.glob(f"*/{NAME}")}
     if not found:
         raise UsageError(
-            f"{run}: holds no recording ({NAME}). Failed runs are recorded by rig run, step, faults, "
-            "order and audit, unless --no-replay or RIG_REPLAY=0 says otherwise"
+            f"{run}: holds no recording ({NAME}). Failed runs are recorded by rig run, step, "
+            "faults, order and audit, unless --no-replay or RIG_REPLAY=0 says otherwise"
         )
     if variants is None:
         return found[sorted(found)[0]]

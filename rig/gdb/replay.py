@@ -182,6 +182,7 @@ class WhoWrote(WordCommand):
              (gdb) rig who-wrote *$sp,8"""
 
     word = "who-wrote"
+    whole = True
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
@@ -192,26 +193,18 @@ class WhoWrote(WordCommand):
         """See WordCommand."""
         if before:
             return
-        for name, register in self.session.table.registers.items():
+        for name, described in self.session.table.registers.items():
             yield name
-            yield from (f"{name}.{field}" for field in register.fields)
+            yield from (f"{name}.{field}" for field in described.fields)
         yield from (symbol.name for symbol in self.session.image.elf.symbols.values())
-
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        """An expression may have spaces: the argument is one word."""
-        del from_tty
-        super().invoke(
-            f'"{argument}"' if argument.strip() and '"' not in argument else argument, False
-        )
 
     def run(self, words: list[str]) -> None:
         """See RigCommand."""
-        text = " ".join(words).strip()
-        if not text:
+        if not words:
             raise self.wrong("say whose: a register, REGISTER.FIELD, a symbol, or *ADDRESS[,SIZE]")
         with self._replay.moving() as target:
             here = self._replay.timeline.count()
-            told = self._answer(target, text, here)
+            told = self._answer(target, words[0], here)
             told.append(f"  the guest stands before it: stepi executes it, rig go {here} goes back")
         lines(told)
         self.session.show_place()
@@ -240,9 +233,7 @@ class WhoWrote(WordCommand):
             address = address_of(text, self.word)
             return self._memory(target, text, address, _size_of(text, symbol), here)
         if name not in table:
-            raise self.wrong(
-                f"{name} is not in the architecture table, so its writes are not known"
-            )
+            raise self.wrong(f"{name} is not in the architecture table: its writes are not known")
         mask = _ALL
         try:
             if part:
@@ -264,11 +255,11 @@ class WhoWrote(WordCommand):
         told = self._told(target, found, text)
         assert isinstance(found.old, int) and isinstance(found.new, int)
         told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
-        register = self.session.table[name]
+        described = self.session.table[name]
         if found.old == found.new:
             told[-1] += " (the same value)"
         else:
-            told += [f"    {line}" for line in change_lines(register, found.old, found.new)]
+            told += [f"    {line}" for line in change_lines(described, found.old, found.new)]
         if found.passed:
             told.append(f"  {found.passed} later writes left {text} as it is")
         return told
@@ -296,7 +287,7 @@ class WhoWrote(WordCommand):
         found = self._writers.general(target, number)
         if found is None:
             raise gdb.GdbError(
-                f"rig: {name} was not written before instruction {here:,}: it has the value of reset"
+                f"rig: {name} was not written before instruction {here:,}: it has its value of reset"
             )
         told = self._told(target, found, name)
         told.append(f"  {name} {found.old:#x} -> {found.new:#x}")

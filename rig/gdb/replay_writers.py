@@ -27,7 +27,9 @@ _ERET, _ERET_MASK = 0xD69F03E0, 0xFFFFF3FF
 # What taking an exception writes, besides MSR.
 _BY_EXCEPTION = ("ESR_EL", "FAR_EL", "ELR_EL", "SPSR_EL", "HPFAR_EL")
 PSTATE_FIELDS = {"PSTATE": 0xFFFFFFFF, "DAIF": 0x3C0, "SPSEL": 1, "PAN": 1 << 22}
-_WINDOWS = (64, 512, 4096, 16384)  # instructions stepped through for a general register
+_NEAR = (
+    128  # instructions stepped through for a general register, before the image's code is searched
+)
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Writers:
     # --- system registers -------------------------------------------------------------------------
 
     def system(self, target: Target, name: str, stub: dict[str, str], mask: int) -> Found | None:
-        """The last write of a system register; with a mask of one field, the last that changed it."""
+        """The last write of a system register; with a field's mask the last that changed it."""
         sites = self._sites(target, name)
         entries = self._entries(name)
         if not sites and not entries:
@@ -114,24 +116,28 @@ class Writers:
         return found
 
     def _candidates(self, target: Target) -> Iterator[tuple[int, int]]:
-        """(link address, opcode) of the image's system instructions, as memory has them now."""
+        """(link address, opcode) of the image's instructions that write system registers."""
+        for link, word in self._words(target):
+            # MSR and its immediate kind begin with 0xD5, ERET with 0xD6.
+            if word >> 24 not in (0xD5, 0xD6):
+                continue
+            if (
+                word & _MSR_MASK == _MSR
+                or word & _IMMEDIATE_MASK == _IMMEDIATE
+                or word & _ERET_MASK == _ERET
+            ):
+                yield link, word
+
+    def _words(self, target: Target) -> Iterator[tuple[int, int]]:
+        """(link address, word) of the image's code, as memory holds it now."""
         image = self._session.image
         for section in image.elf.executable():
             physical = image.physical(section.start)
-            data = None
-            if physical is not None:
-                data = target.read_physical(physical, section.end - section.start & ~3)
-            words = array("I", data or b"")
-            for index, word in enumerate(words):
-                # MSR, MSR (immediate), SYS and barriers begin with 0xD5; ERET with 0xD6.
-                if word >> 24 not in (0xD5, 0xD6):
-                    continue
-                if (
-                    word & _MSR_MASK == _MSR
-                    or word & _IMMEDIATE_MASK == _IMMEDIATE
-                    or word & _ERET_MASK == _ERET
-                ):
-                    yield section.start + 4 * index, word
+            if physical is None:
+                continue
+            data = target.read_physical(physical, (section.end - section.start) & ~3)
+            for index, word in enumerate(array("I", data or b"")):
+                yield section.start + 4 * index, word
 
     def _entries(self, name: str) -> set[int]:
         """The vector entries, for what taking an exception writes."""
@@ -196,44 +202,88 @@ class Writers:
 
     # --- general registers ------------------------------------------------------------------------
 
-    def general(self, target: Target, number: int) -> tuple[Found | None, int]:
-        """The nearest instruction that wrote x0..x30 or (31) SP, and how far was looked."""
+    def general(self, target: Target, number: int) -> Found | None:
+        """The last instruction that wrote x0..x30 or (31) SP."""
         names = {"sp", "wsp"} if number == 31 else {f"x{number}", f"w{number}"}
-        engine = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM)
-        engine.detail = True
-        writes: dict[tuple[int, bytes], bool] = {}
-        upper = origin = self._timeline.count()
-        for window in _WINDOWS:
-            lower = max(origin - window, 0)
-            found = -1
-            self._timeline.go(target, lower)
-            regs, at = target.core(), lower
-            while at < upper:
-                if interrupt_waits():
-                    raise Interrupted
-                code = target.read(regs[PC], 4) or b""
-                key = (regs[PC], code)
-                if key not in writes:
-                    writes[key] = _writes(engine, code, names)
-                self._timeline.step(target)
-                now = target.core()
-                if writes[key] or now[number] != regs[number]:
-                    found = at
-                # Taking an interrupt is no instruction, so the steps alone do not tell the count.
-                regs, at = now, self._timeline.count()
-            if found >= 0:
-                self._timeline.go(target, found)
-                return self._step_over(target, lambda: target.core()[number]), 0
-            upper = lower
-            if lower == 0:
-                break
-        return None, origin - upper
+        writes = _Writes(names)
+        origin = self._timeline.count()
+        value = target.core()[number]
+
+        def now() -> int:
+            return target.core()[number]
+
+        at = self._near(target, number, writes)
+        if at >= 0:
+            self._timeline.go(target, at)
+            return self._step_over(target, now)
+        self._timeline.go(target, max(origin - _NEAR, 0))
+        image = self._session.image
+        places: set[int] = set()
+        for link, word in self._words(target):
+            if writes.of(word.to_bytes(4, "little")):
+                places |= set(image.variants(link))
+        found = None
+        if self._timeline.back_to(target, places):
+            found = self._step_over(target, now)
+        if (found.new if found else 0) == value:
+            return found
+        # Code outside of the image has written it, or an instruction that Capstone does not know.
+        low = found.count + 1 if found else 0
+        return self._between(target, number, low, origin - _NEAR)
+
+    def _near(self, target: Target, number: int, writes: "_Writes") -> int:
+        """The count before the last write among the instructions just executed, -1: none wrote."""
+        upper = self._timeline.count()
+        at, found = max(upper - _NEAR, 0), -1
+        self._timeline.go(target, at)
+        regs = target.core()
+        while at < upper:
+            told = writes.of(target.read(regs[PC], 4) or b"")
+            self._timeline.step(target)
+            now = target.core()
+            if told or now[number] != regs[number]:
+                found = at
+            # Taking an interrupt is no instruction: the steps alone do not tell the count.
+            regs, at = now, self._timeline.count()
+        return found
+
+    def _between(self, target: Target, number: int, low: int, high: int) -> Found | None:
+        """A change to the value that the register has at `high`, by halving."""
+
+        def at(count: int) -> int:
+            if interrupt_waits():
+                raise Interrupted
+            self._timeline.go(target, count)
+            return target.core()[number]
+
+        wanted = at(high)
+        if at(low) == wanted:
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if at(middle) == wanted else (middle, high)
+        self._timeline.go(target, low)
+        return self._step_over(target, lambda: target.core()[number])
 
 
-def _writes(engine: capstone.Cs, code: bytes, names: set[str]) -> bool:
-    """Does the instruction name one of these among what it writes? Capstone 4 does not know every
-    instruction; a value that changes tells, too."""
-    for insn in engine.disasm(code, 0):
-        _read, written = insn.regs_access()
-        return any(insn.reg_name(register) in names for register in written)
-    return False
+class _Writes:
+    """Whether an instruction names a register among what it writes. Capstone 4 does not know every
+    instruction, so a value that changes has to tell, too."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+        self._engine = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM)
+        self._engine.detail = True
+        self._known: dict[bytes, bool] = {}
+
+    def of(self, code: bytes) -> bool:
+        """Of the four bytes of one."""
+        if code not in self._known:
+            self._known[code] = self._look(code)
+        return self._known[code]
+
+    def _look(self, code: bytes) -> bool:
+        for insn in self._engine.disasm(code, 0):
+            _read, written = insn.regs_access()
+            return any(insn.reg_name(register) in self._names for register in written)
+        return False
