@@ -103,7 +103,7 @@ class BootLog:
         data: dict[str, Any] = {}
         if self.changes or self.exceptions:
             data["changes"] = [change.to_json() for change in self.changes]
-            data["exceptions"] = [taken.to_json() for taken in self.exceptions]
+            data["exceptions_stepped"] = [taken.to_json() for taken in self.exceptions]
         if self.cut:
             data["changes_cut"] = self.cut
         return data

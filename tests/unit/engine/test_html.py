@@ -255,7 +255,8 @@ class Files(unittest.TestCase):
         self.assertEqual(data["changes"][0]["fields"], {"M": ["0", "1"]})
         self.assertEqual(data["changes"][0]["new"], "0x30d00801")
         self.assertIsNone(data["changes"][1]["old"])
-        self.assertEqual(data["exceptions"][0]["class"], "SVC")
+        self.assertEqual(data["exceptions_stepped"][0]["class"], "SVC")
+        self.assertIsNone(data["exceptions"], "those of the free run are another table")
         self.assertNotIn("changes_cut", data)
 
 
