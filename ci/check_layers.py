@@ -288,8 +288,8 @@ def check_rig_python(tree: Tree) -> None:
                 tree.report(
                     name,
                     line,
-                    f"only what is in {RULES_FOLDER} may import '{module}': the rig itself knows no "
-                    "guest; a pack names such a file by its key `gdb`",
+                    f"only what is in {RULES_FOLDER} may import '{module}': the rig itself knows "
+                    "no guest; a pack names such a file by its key `gdb`",
                 )
             elif module not in allowed:
                 tree.report(

@@ -127,7 +127,8 @@ class Broken(ObjectsTest):
         said = self.on_guest(
             self.build / "tyrne.elf", "hbreak sched_run", "continue",
             at("words"), "tyrne caps a b", "tyrne tasks all", "tyrne caps 9",
-            "tyrne bt-user nobody", "tyrne bt-user idle", "tyrne bt-user hello", "print $tyrne_descriptor(0, 4)",
+            "tyrne bt-user nobody", "tyrne bt-user idle", "tyrne bt-user hello",
+            "print $tyrne_descriptor(0, 4)",
         )  # fmt: skip
         for words in (
             "tyrne: one task at most: tyrne caps [TASK]",
