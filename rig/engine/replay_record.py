@@ -188,7 +188,7 @@ class _Recorder:
 
     @staticmethod
     def _run_on(qmp: Qmp, end: End) -> int:
-        """Let the guest run as far as is wanted; the last place that a replay comes to. A guest that
+        """Let the guest run as far as is wanted; the last place a replay comes to. A guest that
         powers off stays there (-no-shutdown). It is not stopped, on the way or at the end: a replay
         would wait there for a stop that nobody makes."""
         qmp.command("cont")

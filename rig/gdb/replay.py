@@ -20,6 +20,7 @@ from target import Target
 
 _ALL = (1 << 64) - 1
 _SIZE_MAX = 4096
+_CALLERS = 4
 _WORDS = ("start", "broken", "end")
 
 
@@ -206,7 +207,7 @@ class WhoWrote(WordCommand):
             here = self._replay.timeline.count()
             told = self._answer(target, words[0], here)
             told.append(f"  the guest stands before it: stepi executes it, rig go {here} goes back")
-        lines(told)
+        lines([*told[:-1], *_callers(), told[-1]])
         self.session.show_place()
 
     def _answer(self, target: Target, text: str, here: int) -> list[str]:
@@ -287,7 +288,7 @@ class WhoWrote(WordCommand):
         found = self._writers.general(target, number)
         if found is None:
             raise gdb.GdbError(
-                f"rig: {name} was not written before instruction {here:,}: it has its value of reset"
+                f"rig: {name} was not written before instruction {here:,}: it is as reset left it"
             )
         told = self._told(target, found, name)
         told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
@@ -302,6 +303,23 @@ class WhoWrote(WordCommand):
             f"{what} was written {by} instruction {found.count + 1:,}: `{found.insn.text}`",
             f"  at {where.text()}",
         ]
+
+
+def _callers() -> list[str]:
+    """Who called the function here, as gdb unwinds it: a store is often in a helper."""
+    found = []
+    try:
+        frame = gdb.selected_frame().older()
+        while frame is not None and frame.is_valid() and len(found) < _CALLERS:
+            place = frame.find_sal()
+            file = place.symtab.filename.rpartition("/")[2] if place.symtab else ""
+            found.append(
+                f"{frame.name() or hex(frame.pc())} {file}:{place.line}".removesuffix(" :0")
+            )
+            frame = frame.older()
+    except (gdb.error, gdb.MemoryError):
+        pass  # no more can be unwound
+    return [f"  called by {', '.join(found)}"] if found else []
 
 
 def _sized(text: str) -> tuple[str, int]:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What cannot be replayed is refused in words, nothing is left running, and recording can be off."""
+"""What cannot be replayed is refused in words, nothing is left running, recording can be off."""
 
 from __future__ import annotations
 
