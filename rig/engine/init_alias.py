@@ -38,20 +38,25 @@ def _block(elf: Elf, links: list[int]) -> tuple[int, int]:
     return low // _PAGE * _PAGE, -(-high // _PAGE) * _PAGE
 
 
-def aliases(elf: Elf, executed: Iterable[tuple[int, int]]) -> list[Alias]:
-    """The aliases at which (address, opcode) pairs were executed, those with most pairs first. An
-    alias is where several of the image's instructions stand at one distance from their link
-    addresses. The place to which the ELF says that it is loaded counts as one pair."""
-    low, high = span(elf)
-    pairs = {pair for pair in executed if not low <= pair[0] < high}
+def _places(elf: Elf, wanted: set[int]) -> dict[int, list[int]]:
+    """The link addresses at which these opcodes stand in the image's code."""
     places: dict[int, list[int]] = defaultdict(list)
-    wanted = {opcode for _pc, opcode in pairs}
     image = Image(elf, [])
     for start, _paddr, content in elf_file.loaded(Path(elf.path)):
         for at in range(0, len(content) // 4 * 4, 4):
             word = int.from_bytes(content[at : at + 4], "little")
             if word in wanted and image.in_text(start + at):
                 places[word].append(start + at)
+    return places
+
+
+def aliases(elf: Elf, executed: Iterable[tuple[int, int]]) -> list[Alias]:
+    """The aliases at which (address, opcode) pairs were executed, those with most pairs first. An
+    alias is where several of the image's instructions stand at one distance from their link
+    addresses. The place to which the ELF says that it is loaded counts as one pair."""
+    low, high = span(elf)
+    pairs = {pair for pair in executed if not low <= pair[0] < high}
+    places = _places(elf, {opcode for _pc, opcode in pairs})
     votes: Counter[int] = Counter()
     for pc, opcode in sorted(pairs):
         votes.update({(link - pc) & MASK64 for link in places[opcode]})
@@ -60,7 +65,7 @@ def aliases(elf: Elf, executed: Iterable[tuple[int, int]]) -> list[Alias]:
     found: list[Alias] = []
     left = set(pairs)
     for by, _count in votes.most_common():
-        mine = {(pc, op) for pc, op in left if ((pc + by) & MASK64) in places[op]}
+        mine = {(pc, op) for pc, op in left if (pc + by) & MASK64 in places[op]}
         if len(mine) >= min(_FEW, len(pairs)) and mine or by in loaded:
             links = [(pc + by) & MASK64 for pc, _opcode in mine] or [elf.segments[0][0]]
             first, last = _block(elf, links)
@@ -72,8 +77,8 @@ def aliases(elf: Elf, executed: Iterable[tuple[int, int]]) -> list[Alias]:
 
 
 def place_of(elf: Elf, found: list[Alias], address: int) -> int | None:
-    """Which of the image's places an address is in: the alias's `by`, 0 for the link addresses, None
-    outside of all."""
+    """Which of the image's places an address is in: the alias's `by`, 0 for the link addresses,
+    None outside of all."""
     low, high = span(elf)
     if low <= address < high:
         return 0

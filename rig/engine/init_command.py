@@ -29,17 +29,18 @@ from .process import find_tool
 from .report_text import TextReport
 
 _EPILOG = """\
-It runs the guest some six times: freely, for its end and its console; under a plugin, for what it executes;
-stepped, for the registers at each checkpoint; and once as `rig run` will with the new pack. A rule of the
-architecture that the guest breaks is listed in the pack, with the line that would accept it; nothing is waived.
+It runs the guest some six times: freely, for its end and its console; under a plugin, for what it
+executes; stepped, for the registers at each checkpoint; and once as `rig run` will with the new
+pack. A rule of the architecture that the guest breaks is listed in the pack, with the line that
+would accept it; nothing is waived.
 
 examples:
   rig init --elf kernel.elf
-  rig init --elf u-boot.elf --qemu "-M virt,virtualization=on -cpu cortex-a72 -m 512M" -o u-boot.yaml
+  rig init --elf u-boot.elf --qemu "-M virt,virtualization=on -m 512M" -o u-boot.yaml
   rig run --pack ./u-boot.yaml --elf u-boot.elf
 
-exit status: 0 the pack is written, and its first run held; 1 it is written, and lists what is broken;
-             2 wrong usage; 3 there was no boot to watch, or a tool failed: no pack is written
+exit status: 0 the pack is written, and its first run held; 1 it is written, and lists what is
+             broken; 2 wrong usage; 3 there was no boot to watch, or a tool failed
 """
 _IDENT = re.compile(r"[^A-Za-z0-9._+-]+")
 _VERIFIES = 3
@@ -59,7 +60,8 @@ def add_options(commands: Any) -> None:
     parser.add_argument(
         "--qemu",
         metavar="WORDS",
-        help="QEMU's words as you use them today, in one string (default: -M virt -cpu cortex-a72 -m 128M)",
+        help="QEMU's words as you use them today, in one string "
+        "(default: -M virt -cpu cortex-a72 -m 128M)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="the pack (default: NAME.yaml)")
     parser.add_argument("--name", help="the guest's name (default: the ELF's)")
@@ -149,8 +151,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _verify(content: Content, job: _Job, room: Path, timeout: float, report: TextReport) -> Verdict:
-    """Run the new pack as `rig run` does. What no rule could judge in this guest is taken out of the
-    pack and told; then it is run again."""
+    """Run the new pack as `rig run` does. What no rule could judge in this guest is taken out of
+    the pack and told; then it is run again."""
     for number in range(_VERIFIES):
         report.progress(f"running the new pack ({number + 1})")
         verdict = _first_run(content, job, room / f"verify-{number}", timeout)
@@ -173,8 +175,8 @@ def _first_run(content: Content, job: _Job, room: Path, timeout: float) -> Verdi
     args = argparse.Namespace(
         command="run", pack=str(path), elf=job.elf.path, variant=None, cpu=None, memory=None,
         run_dir=str(room / "run"), every_instruction=False, group=None,
-        json=str(room / "run.json"), junit=None, html=None, timeout=timeout, first=False, quiet=True,
-        no_replay=True,
+        json=str(room / "run.json"), junit=None, html=None, timeout=timeout, first=False,
+        quiet=True, no_replay=True,
     )  # fmt: skip
     session.judge(args, TextReport(io.StringIO(), True))
     run = json.loads((room / "run.json").read_text("utf-8"))

@@ -54,7 +54,9 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
         boot = Boot(Image(self.elf, []), machine, self.room, self.bound, self.timeout, self.say)
         seen = boot.watch()
         executed = [
-            (event.pc, event.opcode) for event in seen.events if event.kind == "insn" and event.el
+            (event.pc, event.opcode)
+            for event in seen.events
+            if event.kind == "insn" and event.el != 0
         ]
         found = aliases(self.elf, executed)
         plan = self._plan(machine, seen, found)
@@ -88,8 +90,8 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
             line = next((line for line in seen.console if line.strip() and "*" not in line), None)
             if line is None:
                 raise CannotJudge(
-                    "the guest wrote no translation control and printed nothing: there is nothing to put a "
-                    "checkpoint at. Write a pack by hand: docs/guides/rule-packs.md"
+                    "the guest wrote no translation control and printed nothing: there is nothing to "
+                    "put a checkpoint at; write a pack by hand (docs/guides/rule-packs.md)"
                 )
 
             plan.points.append(Point("printed", f"marker: {json.dumps(line)}", "the console works"))
@@ -112,13 +114,14 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
         trial = run_trial(job, image, machine, room, min(self.timeout, _STEP_S), self.say)
         if not trial.reached:
             raise CannotJudge(
-                f"stepping came to no checkpoint: {trial.error or 'the guest ended'}; the first would have "
-                f"been at the ELF's entry point {self.elf.entry:#x}: does QEMU start there (--qemu)?"
+                f"stepping came to no checkpoint: {trial.error or 'the guest ended'}; the first is "
+                f"the ELF's entry point {self.elf.entry:#x}: does QEMU start there (--qemu)?"
             )
         return trial
 
     def _content(self, seen: Seen, found: list[Alias], plan: Plan, trial: Trial) -> Content:
         points = {point.id: point for point in plan.points}
+        came = {reached.id for reached in trial.reached}
         rules = make_rules(points, trial, self.table, Place(self.elf, found, self._walker()))
         level = level_of(trial.reached[0].snapshot)
         ending = seen.ending
@@ -141,7 +144,7 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
         )
         # Without any write of a control there is nothing for an ordering rule to judge.
         content.ordering = None if all(not point.register for point in kept) else []
-        missed = sorted(points.keys() - {reached.id for reached in trial.reached})
+        missed = sorted(points.keys() - came)
         if missed:
             why = trial.error or "stepping came to its end before"
             content.notes.append(
@@ -149,7 +152,8 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
             )
         if plan.left_out:
             content.notes.append(
-                f"{len(plan.left_out)} later writes have no checkpoint, the first: {plan.left_out[0]}"
+                f"{len(plan.left_out)} later writes have no checkpoint, the first: "
+                f"{plan.left_out[0]}"
             )
         content.outside = self._outside(seen, found)
         content.space_at = next(
@@ -164,7 +168,9 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
 
     def _outside(self, seen: Seen, found: list[Alias]) -> str:
         """Code at EL1 and up that is in no executable section of the ELF."""
-        places = outside(self.elf, found, [event.pc for event in seen.events if event.el])
+        # What only EL1 and up can execute: a program's code is in no kernel's ELF.
+        kernel = [e.pc for e in seen.events if e.name in ("msr", "tlbi", "eret") and e.el != 0]
+        places = outside(self.elf, found, kernel)
         if not places:
             return ""
         first = ", ".join(f"{pc:#x}" for pc in places[:3])

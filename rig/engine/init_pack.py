@@ -20,7 +20,7 @@ _WIDTH = 110
 
 
 @dataclass
-class Content:
+class Content:  # pylint: disable=too-many-instance-attributes # all that one pack says
     """What the pack says; the writer only lays it out."""
 
     guest: str
@@ -69,8 +69,13 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
+def paragraph(text: str) -> list[str]:
+    """Comment lines for people, in one block."""
+    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
 def comment(text: str, indent: str = "") -> list[str]:
-    """Comment lines of a bearable width."""
+    """A comment that may go on in further lines, which are indented."""
     flat = " ".join(text.split())
     return textwrap.wrap(
         flat, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ",
@@ -79,15 +84,21 @@ def comment(text: str, indent: str = "") -> list[str]:
 
 
 def _head(content: Content, command: str) -> list[str]:
-    pack = "THIS-FILE"
     lines = [
-        f"# A starter pack for {content.guest}, written by `rig init` from one watched boot. It says what the boot",
-        "# did, not what it should do: read it, keep what you meant, sharpen it, strike out the rest. Next:",
-        f"#   rig run --pack {pack} --elf {content.elf}     # all of it; every later boot is held to this one",
-        f"#   rig lint {pack} --elf {content.elf}           # after each edit",
+        *paragraph(
+            f"A starter pack for {content.guest}, written by `rig init` from one watched boot. It "
+            "says what the boot did, not what it should do: read it, keep what you meant, "
+            "sharpen it, strike "
+            "out the rest. Next:"
+        ),
+        f"#   rig run --pack THIS-FILE --elf {content.elf}     # every boot is held to this one",
+        f"#   rig lint THIS-FILE --elf {content.elf}           # after each edit",
         "#   rig explain ID --pack THIS-FILE               # why a rule is there",
-        "# Rename checkpoints to your own words, replace numbers by symbols (`TTBR0_EL1.BADDR == pa(my_table)`), add",
-        "# what you know and the rig cannot (`map(.text) == rx`). docs/guides/your-own-kernel.md goes through it.",
+        *paragraph(
+            "Rename checkpoints to your own words, replace numbers by symbols (`TTBR0_EL1.BADDR == "
+            "pa(my_table)`), add what you know and the rig cannot (`map(.text) == rx`). "
+            "docs/guides/your-own-kernel.md goes through it."
+        ),
         "#",
         *comment(f"Made by: {command}"),
         *comment(f"With: {content.tools}"),
@@ -96,7 +107,7 @@ def _head(content: Content, command: str) -> list[str]:
     lines += [
         f"guest: {content.guest}",
         f"why: the boot of {content.guest} as it was seen once",
-        "use: [arm64]   # what the architecture asks of any boot: invariants, ordering, address spaces",
+        "use: [arm64]   # what the architecture asks of any boot",
     ]
     return lines
 
@@ -126,9 +137,7 @@ def _machine(content: Content) -> list[str]:
         lines.append(f"  qemu: [{extra}]}}")
     else:
         lines.append(f"machine: {{{', '.join(keys)}}}")
-    lines.append(
-        "variants:   # another way to boot it is another variant, with `machine:` or `cpu:` of its own"
-    )
+    lines.append("variants:   # another way to boot it: `machine:` or `cpu:` of its own")
     lines.append(f"  {content.variant}: {{why: entered at EL{content.level}}}")
     return lines
 
@@ -145,8 +154,10 @@ def _end(content: Content) -> list[str]:
 
 def _checkpoints(content: Content) -> list[str]:
     lines = [
-        "# Checkpoints in the order in which they were reached. The expectations are the values of that boot;",
-        "# keep those that you would write down in a review.",
+        *paragraph(
+            "Checkpoints in the order in which they were reached. The expectations are the "
+            "values of that boot; keep those that you would write down in a review."
+        ),
         f"steady-state: {content.points[-1].id}   # stepping ends there",
         "checkpoints:",
     ]
@@ -163,8 +174,12 @@ def _transitions(content: Content) -> list[str]:
     if not content.rules.transitions:
         return []
     lines = [
-        "# Between two checkpoints these control registers changed, and no other. Where one field is meant, say",
-        "# it: `changes: [SCTLR_EL1.M]`. Without a transition nothing at all may change on the way.",
+        *paragraph(
+            "Between two checkpoints these control registers changed, and no other. Where one "
+            "field is meant, say it: `changes: [SCTLR_EL1.M]`. Without a transition nothing at "
+            "all may change on "
+            "the way."
+        ),
         "transitions:",
     ]
     for item in content.rules.transitions:
@@ -182,7 +197,8 @@ def _waive(content: Content) -> list[str]:
     return [
         *comment(
             "The guest executes code that is not in this ELF, so that PC in text cannot hold: "
-            f"{content.outside}. Give the ELF that holds all code, or narrow the rule with `from`/`until`."
+            f"{content.outside}. Give the ELF that holds all code, or narrow the rule with "
+            "`from` and `until`."
         ),
         "waive:",
         "  - {rule: pc-in-text, why: the guest executes code that is not in this ELF}",
@@ -193,13 +209,14 @@ def _exceptions(content: Content) -> list[str]:
     if not content.rules.exceptions:
         return []
     lines = [
-        "# Exceptions taken while stepping (up to the steady state). Bind them: `count`, `since`, `until`.",
+        "# Exceptions taken while stepping. Bind them: `count`, `since`, `until`.",
         "exceptions:",
     ]
     for kind, level in content.rules.exceptions:
         name = f"{kind.lower().replace('_', '-')}-from-{level.lower()}"
         lines.append(
-            f"  - {{id: step-{name}, class: {kind}, from: {level}, min: 1, why: seen in the watched boot}}"
+            f"  - {{id: step-{name}, class: {kind}, from: {level}, min: 1, "
+            "why: seen in the watched boot}"
         )
     return lines
 
@@ -220,8 +237,10 @@ def _markers(content: Content) -> list[str]:
 
 def _faults(content: Content) -> list[str]:
     lines = [
-        "# Exceptions of the whole run, as many as were seen; the budget binds both ways. What may never come",
-        "# should have no line here. A wide max is a guess: tighten it.",
+        *paragraph(
+            "Exceptions of the whole run, as many as were seen; the budget binds both ways. What "
+            "may never come should have no line here. A wide max is a guess: tighten it."
+        ),
         "faults:",
     ]
     if content.budget.allow:
@@ -231,7 +250,7 @@ def _faults(content: Content) -> list[str]:
     lines.append("  deny: all-others")
     if content.budget.messages:
         lines.append(
-            "  messages:   # of QEMU's own, about what the guest does with its devices: look at each"
+            "  messages:   # of QEMU's, about what the guest does with devices: look at each"
         )
     for message in content.budget.messages:
         lines.append(f"    - {{{message}, why: seen in the watched boot}}")
@@ -240,10 +259,11 @@ def _faults(content: Content) -> list[str]:
 
 def _ordering(content: Content) -> list[str]:
     if content.ordering is None:
-        return [
-            "# No ordering rules: no rule found anything to judge in the watched boot (no translation control,",
-            "# table or TLB maintenance). When there is: `ordering: {use: [arm64/all]}`.",
-        ]
+        return paragraph(
+            "No ordering rules: no rule found anything to judge in the watched boot (no "
+            "translation control, table or TLB maintenance). When there is: `ordering: {use: "
+            "[arm64/all]}`."
+        )
     lines = ["# The order of what executes: barriers, TLB maintenance, break-before-make."]
     for rule, why in content.unjudged.items():
         lines += comment(f"Left out, since it could not judge this run: {rule}: {why}")
@@ -261,12 +281,13 @@ def _ordering(content: Content) -> list[str]:
 
 def _spaces(content: Content) -> list[str]:
     if not content.space_at:
-        return [
-            "# No address space is audited: the MMU was on at no checkpoint, or in a regime that the rig does",
-            "# not read. When it is: `address_space: [{id: space, at: CHECKPOINT, why: …}]`.",
-        ]
+        return paragraph(
+            "No address space is audited: the MMU was on at no checkpoint, or in a regime that "
+            "the rig does not read. When it is: `address_space: [{id: space, at: CHECKPOINT, "
+            "why: …}]`."
+        )
     return [
-        "# The whole map, judged where the MMU was on last. See it: rig snapshot --at … and rig map FILE.",
+        "# The whole map, judged where the MMU was on last. See it: rig snapshot and rig map.",
         "address_space:",
         f"  - {{id: space-at-{content.space_at}, at: {content.space_at},",
         "     why: the map that the boot leaves behind is judged by the rules for any guest}",
@@ -278,10 +299,12 @@ def _findings(content: Content) -> list[str]:
         return []
     if not content.findings:
         return ["# First run with this pack: all rules held."]
-    lines = [
-        f"# First run with this pack: {len(content.findings)} of the architecture's rules are broken, so `rig run` is",
-        "# red. Each is a finding about the guest: mend it, or accept it with a reason of yours, as suggested.",
-    ]
+    lines = paragraph(
+        f"First run with this pack: {len(content.findings)} of the architecture's rules are "
+        "broken, so `rig run` is red. Each is a finding about the guest: mend it, or accept it "
+        "with a reason of "
+        "yours, as suggested."
+    )
     for finding in content.findings:
         lines.append("#")
         lines += comment(f"{finding.rule}: {finding.text}")

@@ -24,6 +24,7 @@ _CONTROLS = ("TTBR0", "TTBR1", "TCR", "MAIR", "SCTLR", "VBAR", "HCR", "CPACR", "
 _WRITE = re.compile(r"msr (\w+), ")
 MOST = 24
 _STEPS = 4_000
+_RETURNS = 4
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Point:
     register: str = ""  # that was written
     event: int = -1  # of the trace
     landing: str = ""  # "high" or "moved"
+    returns: bool = False  # by an ERET, perhaps to another level
     seen: list[str] = field(default_factory=list)  # for comments
 
 
@@ -101,14 +103,19 @@ class Planner:
             return None
         if event.name == "msr":
             return self._written(event)
-        if event.name == "eret" and index + 1 < len(self.events):
-            to = self.events[index + 1].el
-            if to != event.el and self._ids[f"el{to}-entered"] == 0:
-                trigger = self._after("eret", event)
-                why = f"from here on the code runs at EL{to}"
-                return Point(self._name(f"el{to}-entered"), trigger, why, event=event.number)
-            self._after("eret", event)  # counted all the same
+        if event.name == "eret":
+            return self._return(index, event)
         return None
+
+    def _return(self, index: int, event: Event) -> Point | None:
+        """A return that may lead to another level: which, the stepped run tells."""
+        trigger = self._after("eret", event)  # counted in any case
+        after = self.events[index + 1].el if index + 1 < len(self.events) else None
+        if event.el is not None and after == event.el or self._ids["returned"] >= _RETURNS:
+            return None
+        point = Point(self._name("returned"), trigger, "", event=event.number)
+        point.returns = True
+        return point
 
     def _written(self, event: Event) -> Point | None:
         match = _WRITE.match(event.text)
@@ -151,8 +158,8 @@ def find_landing(  # pylint: disable=too-many-arguments # a run of its own
     events: Sequence[Event],
     bound: float,
 ) -> tuple[int | None, int]:
-    """The first address at the image's other place (high half, or moved), found by stepping from the
-    last event before it: (address, number of that event); (None, -1) when there is no such jump."""
+    """The first address at the image's other place (high half, or moved), found by stepping
+    from the last event before it: (address, number of that event); (None, -1) without a jump."""
     arrivals: Counter[int] = Counter()
     before: Event | None = None
     for event in events:

@@ -106,8 +106,25 @@ def _expect(point: Point, snapshot: Snapshot, table: Table, place: Place) -> lis
 
 
 def name_switches(points: Mapping[str, Point], trial: Trial) -> None:
-    """Call the writes that turn the MMU on or off so, by what SCTLR_ELx held before and after."""
+    """Call the writes that turn the MMU on or off so, by what SCTLR_ELx held before and after, and
+    returns by the level that they lead to; those that lead to none are no checkpoints."""
     names: Counter[str] = Counter()
+    kept: list[Reached] = []
+    raw: list[str] = []  # written before the next checkpoint that is kept
+    for reached in trial.reached:
+        point, level = points[reached.id], level_of(reached.snapshot)
+        if point.returns and (not kept or level == level_of(kept[-1].snapshot)):
+            raw += trial.raw.get(reached.id, [])
+            continue
+        trial.raw.setdefault(reached.id, []).extend(raw)
+        raw = []
+        kept.append(reached)
+        if point.returns:
+            names[f"el{level}"] += 1
+            count = names[f"el{level}"]
+            point.id = f"el{level}-entered" + (f"-{count}" if count > 1 else "")
+            point.why = f"from here on the code runs at EL{level}"
+    trial.reached = kept
     for before, after in zip(trial.reached, trial.reached[1:]):
         point = points[after.id]
         register = point.register

@@ -52,7 +52,7 @@ class Event:
     """What `rig-trace events` says of an instruction or an exception entry."""
 
     number: int
-    el: int
+    el: int | None  # not known before the trace has seen a change of it: the level of the entry
     kind: str
     pc: int
     opcode: int
@@ -254,8 +254,8 @@ def _size(path: Path) -> int:
 
 
 def choose_stop(console: bytes, samples: list[Sample]) -> Ending:
-    """Where to stop a guest that does not end: behind the last text of its console that stands there
-    once only, if it comes early enough and nothing follows it any more; else after so many
+    """Where to stop a guest that does not end: behind the last text of its console that stands
+    there once only, if it comes early enough and nothing follows it any more; else after so many
     instructions."""
     count = samples[-1].instructions
     growing = samples[len(samples) // 2].console != len(console)

@@ -38,8 +38,8 @@ _RIG_SETS = {
     "-nic": "no run has a network",
 }
 _NO_VALUE = {
-    "-nographic", "-s", "-S", "-nodefaults", "-daemonize", "-no-shutdown", "-no-reboot", "-snapshot",
-    "-enable-kvm", "-semihosting", "-no-user-config", "-singlestep", "-usb",
+    "-nographic", "-s", "-S", "-nodefaults", "-daemonize", "-no-shutdown", "-no-reboot",
+    "-snapshot", "-enable-kvm", "-semihosting", "-no-user-config", "-singlestep", "-usb",
 }  # fmt: skip
 _REFUSED = {
     "-enable-kvm": "KVM runs the guest on this machine's CPU, where no instruction is seen",

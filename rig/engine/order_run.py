@@ -93,8 +93,8 @@ class Recorder:
         return recording
 
     def instructions(self) -> Path:
-        """One run whose trace holds instructions and exceptions alone: no stores, and on interface 1
-        no values. Half a second where a whole recording takes three runs."""
+        """One run whose trace holds instructions and exceptions alone: no stores, and on interface
+        1 no values. Half a second where a whole recording takes three runs."""
         words, ram = with_shared_ram(self.words)
         self._run(words, self.folder, TRACE, f",stores=off{ram}")
         return self.folder / TRACE

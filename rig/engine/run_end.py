@@ -25,9 +25,9 @@ NOTE = "end.note"
 _PLUGIN = "rigend"
 _NOTE = struct.Struct("=QQ")
 _AT_INSTRUCTIONS, _AT_TEXT, _BY_GUEST = 1, 2, 3
-# While every CPU sleeps (-icount sleep=off) QEMU goes on at once when a timer is armed. When none is,
-# it says so and waits, or spins: each of its threads waits at so many looks in a row, or it uses so
-# many seconds of CPU, without one instruction of the guest. A busy machine cannot look like that.
+# While every CPU sleeps (-icount sleep=off) QEMU goes on at once when a timer is armed. When none
+# is, it says so and waits, or spins: each of its threads waits at so many looks in a row, or it
+# uses so many seconds of CPU, without one instruction of the guest. A busy machine cannot look so.
 _NO_TIMER = "no active timers"
 _STILL_LOOKS, _STILL_S = 10, 0.5
 _SPINS_S = 2.0

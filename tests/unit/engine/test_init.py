@@ -35,7 +35,8 @@ class Words(unittest.TestCase):
 
     def test_the_machine_goes_into_the_packs_keys(self) -> None:
         """Whole command lines too, in any of QEMU's spellings."""
-        text = "qemu-system-aarch64 --machine type=virt,gic-version=3,accel=tcg -cpu max,sve=off -m size=1G"
+        text = "qemu-system-aarch64 --machine type=virt,gic-version=3,accel=tcg -cpu max,sve=off"
+        text += " -m size=1G"
         words = self.parse(text)
         self.assertEqual((words.board, words.options), ("virt", "gic-version=3"))
         self.assertEqual((words.cpu, words.memory), ("max,sve=off", "1G"))
