@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from engine.paths import REGISTERS
-from engine.registers import Field
+from engine.registers import Field, Register, load_formats
 
 from .memory import Memory
 from .names import LEVELS, PAGE_SIZE, TABLE_ENTRIES
@@ -27,20 +27,13 @@ _RIGHTS = {  # AP[2:1] by name: EL1, EL0
 
 
 @lru_cache(maxsize=None)
+def _formats() -> dict[str, Register]:
+    return load_formats(REGISTERS)
+
+
 def fields(form: str) -> dict[str, Field]:
     """The fields of a descriptor format of the architecture table."""
-    # pylint: disable=import-outside-toplevel # reading YAML takes time that most commands need not
-    import yaml
-    from engine.schema import YAML_LOADER
-
-    data = yaml.load(REGISTERS.read_text(encoding="utf-8"), YAML_LOADER)
-    found = {}
-    for name, item in data["formats"][form]["fields"].items():
-        high, _, low = str(item["bits"]).partition(":")
-        values = {str(key): int(value) for key, value in (item.get("values") or {}).items()}
-        address = bool(item.get("address"))
-        found[str(name)] = Field(str(name), int(high), int(low or high), address, values)
-    return found
+    return _formats()[form].fields
 
 
 def _get(form: str, name: str, raw: int) -> int:
@@ -99,8 +92,7 @@ def words(raw: int, level: int) -> str:
     parts = [f"{kind} at {output(raw, level):#x}", leaf_rights(raw)]
     parts.append(f"attribute {_get('DESC_LEAF', 'ATTRINDX', raw)}")
     shareability = fields("DESC_LEAF")["SH"]
-    name = next((n for n, v in shareability.values.items() if v == shareability.extract(raw)), "?")
-    parts.append({"NONE": "non-shareable"}.get(name, f"{name.lower()} shareable"))
+    parts.append(shareability.texts[shareability.extract(raw)])
     parts.append("not global" if _get("DESC_LEAF", "NG", raw) else "global")
     if not _get("DESC_LEAF", "AF", raw):
         parts.append("access flag clear: the first access faults")
