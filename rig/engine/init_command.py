@@ -222,11 +222,11 @@ def _tell(content: Content, verdict: Verdict, job: _Job, report: TextReport) -> 
         report.detail(f"  note: {note}")
     run = shlex.join(["rig", "run", "--pack", _named(job.output), "--elf", job.elf.path])
     for name, error in verdict.errors.items():
-        report.line(f"  {name} could not judge: {error}")
+        report.line(f"  {name} could not judge: {error} (more time: --timeout)")
     for defect in verdict.defects:
         report.line(f"  a rule that rig init wrote does not hold (a defect of rig init): {defect}")
     if verdict.errors or verdict.defects:
-        return Exit.NO_JUDGEMENT
+        return Exit.NO_JUDGEMENT  # the pack is there all the same: most of it is right
     if verdict.findings:
         report.line(
             f"its first run is red: {len(verdict.findings)} rules of the architecture are broken "

@@ -59,7 +59,9 @@ def sorted_out(variant: dict[str, Any]) -> Verdict:
         elif check["rule"] in _ARCHITECTURE and status == FAIL:
             text = f"{check['text']}: {check.get('actual', '')} {_at(check)}"
             verdict.findings.append(Finding(check["rule"], text, check.get("details", [])[:2]))
-        else:
+        elif (
+            status != NOT_JUDGED or not verdict.errors
+        ):  # what a phase's end left open is no defect
             text = f"{check['id']}: {check['text']}: {check.get('actual', '')}"
             verdict.defects.append(text)
     return verdict

@@ -32,7 +32,6 @@ from .stepping import make_job
 
 _MARKERS = 5
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|(?<![\w.])\d{4,}(?!\w|\.\d)")
-_STEP_S = 60.0
 
 
 @dataclass
@@ -111,7 +110,7 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
         pack = Pack(Path(f"{self.name}.yaml"), data, [])
         options = {"every_instruction": False, "first_only": False}
         job = make_job(pack, image, self.table, "boot", self._walker(), options)
-        trial = run_trial(job, image, machine, room, min(self.timeout, _STEP_S), self.say)
+        trial = run_trial(job, image, machine, room, self.timeout, self.say)
         if not trial.reached:
             raise CannotJudge(
                 f"stepping came to no checkpoint: {trial.error or 'the guest ended'}; the first is "
