@@ -167,7 +167,12 @@ def findings_section(run: RunResult, sources: SourceFiles) -> Html:
         others = f"; {plural(len(found), 'other')}:" if found else ", and nothing else."
         above = tag("p", "The first, ", link, f" ({first.variant}), is above{others}")
     show = Findings(run, sources)
-    cards = [show.card(check, index < _OPEN) for index, check in enumerate(found[:_MOST])]
+    # Beside broken rules, what was not judged is mostly their consequence.
+    main = FAIL if first is not None else found[0].status if found else ""
+    cards = [
+        show.card(check, index < _OPEN and check.status == main)
+        for index, check in enumerate(found[:_MOST])
+    ]
     more: Part = None
     if len(found) > _MOST:
         rows = [

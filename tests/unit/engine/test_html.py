@@ -129,6 +129,15 @@ class Verdicts(unittest.TestCase):
         self.assertIn("rig debug --pack t --variant el1 --at-count 7", page.text())
         self.assertIn("1 other", page.text())
 
+    def test_replay_when_there_is_a_recording(self) -> None:
+        """Only a run that was kept with one is offered to be stepped backwards."""
+        with tempfile.TemporaryDirectory() as name:
+            run = make_run([make_check("fail")])
+            run.kept = name
+            self.assertNotIn("--replay", page_of(run).text())
+            (Path(name) / "el1-replay").mkdir()
+            self.assertIn(f"rig debug --replay {name}", page_of(run).text())
+
     def test_could_not_judge(self) -> None:
         """The error of the phase is told with the open checks."""
         phase = Phase("step", "failed", error="gdb died (signal 9)", code=3)
