@@ -25,11 +25,14 @@ class Unfit(gdb.GdbError):
 def find_symbol(name: str) -> Any:
     """gdb's symbol of a global variable; Unfit in words."""
     symbol = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
-    if symbol is None:
-        loaded = [o.filename for o in gdb.objfiles() if o.filename and o.is_valid()]
-        what = f"in {loaded[0]}" if loaded else "and no ELF is loaded: file tyrne.elf"
-        raise Unfit(f"tyrne: no symbol '{name}' {what}; these commands are for Tyrne's kernel")
-    return symbol
+    if symbol is not None:
+        return symbol
+    loaded = [o.filename for o in gdb.objfiles() if o.filename and o.is_valid()]
+    if not loaded:
+        raise Unfit(f"tyrne: no symbol '{name}', and no ELF is loaded: file tyrne.elf")
+    if name in load_elf(loaded[0]).symbols:
+        raise Unfit(f"tyrne: {loaded[0]} has '{name}', but no debug information: build it with -g")
+    raise Unfit(f"tyrne: no symbol '{name}' in {loaded[0]}; these commands are for Tyrne's kernel")
 
 
 def find_type(name: str) -> Any:

@@ -8,6 +8,7 @@ Each damage is done by gdb at a stop in the kernel, behind a look at what is tol
 
 from __future__ import annotations
 
+import subprocess
 import unittest
 
 from objects_case import ObjectsTest, at
@@ -121,6 +122,37 @@ class Broken(ObjectsTest):
         said = self.on_guest(elf, at("other"), "tyrne tasks")
         self.assertIn(f"tyrne: no symbol 'kernel_core' in {elf}; these commands are for Tyrne",
                       said["other"])  # fmt: skip
+
+    def other_build(self, source: str, *options: str) -> str:
+        """What `tyrne tasks` says of another kernel that has these globals."""
+        path = self.folder / "other.c"
+        path.write_text(f"{source} void _start(void) {{ for (;;); }}\n", encoding="utf-8")
+        elf = self.folder / "other.elf"
+        command = ["aarch64-linux-gnu-gcc", "-nostdlib", "-static", "-ffreestanding", *options]
+        command += ["-Wl,-Ttext=0x40080000", "-o", str(elf), str(path)]
+        subprocess.run(command, check=True, timeout=60)
+        return self.on_guest(elf, at("other"), "tyrne tasks")["other"]
+
+    def test_another_build(self) -> None:
+        """A member or type with another name, a build without debug information: which it is."""
+        core = "struct caps *caps; struct { struct caps *caps; } ipc;"
+        said = self.other_build("struct core { int what; } kernel_core;", "-g")
+        self.assertIn("'struct core' of this build has no member 'ipc'", said)
+        said = self.other_build(f"struct core {{ {core} }} kernel_core;", "-g")
+        self.assertIn("tyrne: no symbol 'boot_status' in ", said)
+        said = self.other_build("struct core { int what; } kernel_core;", "-g0")
+        self.assertIn("has 'kernel_core', but no debug information: build it with -g", said)
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C in the middle: said in words, and memory is virtual behind it."""
+        said = self.on_guest(
+            self.build / "tyrne.elf", "hbreak sched_run", "continue",
+            "python import signal, os, tyrne_gdb.kernel as k",
+            "python k.Kernel.ram = property(lambda _: os.kill(os.getpid(), signal.SIGINT))",
+            at("frames"), "tyrne frames", at("mode"), "maintenance packet qqemu.PhyMemMode",
+        )  # fmt: skip
+        self.assertRegex(said["frames"], "^(tyrne: interrupted|Quit)")
+        self.assertIn('received: "0"', said["mode"])
 
     def test_wrong_words(self) -> None:
         """Each error says what to give instead."""
