@@ -89,8 +89,8 @@ class Maker:  # pylint: disable=too-many-instance-attributes # one watched boot
             line = next((line for line in seen.console if line.strip() and "*" not in line), None)
             if line is None:
                 raise CannotJudge(
-                    "the guest wrote no translation control and printed nothing: there is nothing to "
-                    "put a checkpoint at; write a pack by hand (docs/guides/rule-packs.md)"
+                    "the guest wrote no translation control and printed nothing: there is nothing "
+                    "to put a checkpoint at; write a pack by hand (docs/guides/rule-packs.md)"
                 )
 
             plan.points.append(Point("printed", f"marker: {json.dumps(line)}", "the console works"))

@@ -8,12 +8,15 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import support  # noqa: F401 # pylint: disable=unused-import # finds the engine
+from support import TABLE, make_elf
 
+# pylint: disable=wrong-import-order # support sets the path
 from engine import init_alias, init_budget, init_maker, init_watch, init_words
+from engine import pack as pack_file
 from engine.elf import Elf, Section
-from engine.errors import UsageError
+from engine.errors import PackError, UsageError
 from engine.init_watch import Sample
+from engine.lint import lint
 from engine.run_end import End, bound_of, end_of
 
 _CODE, _LINKED = 0x1000, 0xFFFF000040080000
@@ -153,6 +156,53 @@ class Stops(unittest.TestCase):
         self.assertEqual(bound_of({"end": {"until": "=> ", "bound": 7}}, 120.0), 7.0)
         self.assertEqual(end_of({"end": {"by": "sleep"}}), End(sleeps=True))
         self.assertTrue(end_of({"end": {"instructions": 5}}).exact)
+
+
+class Keys(unittest.TestCase):
+    """The keys that packs of rig init use: `end`, and addresses under `at`."""
+
+    def findings(self, text: str) -> str:
+        """Complaints about a pack, of its shape or against an ELF."""
+        # pylint: disable-next=consider-using-with # entered here
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="rig-test-")))
+        path = folder / "pack.yaml"
+        path.write_text(f"guest: test\nfaults: {{deny: all-others}}\n{text}\n", encoding="utf-8")
+        try:
+            pack = pack_file.load(path, folder)
+        except PackError as error:
+            return str(error)
+        return "\n".join(lint(pack, make_elf(), TABLE))
+
+    def test_a_run_ends_in_one_way(self) -> None:
+        """By the guest, in sleep, at a text, or at a count."""
+        for end in (
+            "by: guest",
+            "by: sleep",
+            "until: '=> '",
+            "instructions: 5",
+            "by: sleep, bound: 9",
+        ):
+            self.assertEqual(self.findings(f"end: {{{end}}}"), "")
+        for end, words in (
+            ("bound: 5", "has none, expected one of by, until and instructions"),
+            ("by: guest, until: x", "has by and until, expected one"),
+            ("by: bound", "expected one of guest, sleep"),
+            ("instructions: 0", "expected at least 1"),
+        ):
+            self.assertIn(words, self.findings(f"end: {{{end}}}"))
+
+    def test_no_audit_at_the_end_of_a_run_that_has_none(self) -> None:
+        """A stopped guest cannot be read."""
+        space = "address_space:\n  - {id: space, at: end, why: w}\n"
+        self.assertEqual(self.findings(space + "end: {by: guest}"), "")
+        self.assertIn("expected a checkpoint", self.findings(space + "end: {until: x}"))
+
+    def test_a_checkpoint_may_stand_at_an_address(self) -> None:
+        """As an ELF without symbols needs it."""
+        pack = "steady-state: a\ncheckpoints:\n  - {id: a, at: '%s', expect: EL == 1, why: w}"
+        self.assertEqual(self.findings(pack % "0xffffffff40080000"), "")
+        self.assertIn("expected symbol, symbol+0x10 or 0x40080000", self.findings(pack % "0xzz"))
+        self.assertIn("no symbol 'nowhere'", self.findings(pack % "nowhere"))
 
 
 class Budgets(unittest.TestCase):
