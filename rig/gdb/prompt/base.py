@@ -17,12 +17,13 @@ class RigCommand(gdb.Command):  # type: ignore[misc] # gdb has no types
     """One command `rig WORD`; its docstring is its help."""
 
     word = ""
-    completer = gdb.COMPLETE_NONE
+    completer: int | None = gdb.COMPLETE_NONE  # None: by the method `complete`
     whole = False  # the argument is one expression, which may have spaces
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        super().__init__(f"rig {self.word}", gdb.COMMAND_DATA, self.completer)
+        how = () if self.completer is None else (self.completer,)
+        super().__init__(f"rig {self.word}", gdb.COMMAND_DATA, *how)
 
     def invoke(self, argument: str, _from_tty: bool) -> None:
         """gdb's way in."""
@@ -54,6 +55,8 @@ class RigCommand(gdb.Command):  # type: ignore[misc] # gdb has no types
 
 class WordCommand(RigCommand):
     """A command whose arguments are completed from words of the rig's."""
+
+    completer: int | None = None
 
     def candidates(self, _before: list[str]) -> Iterable[str]:
         """The words that may come behind those that stand there already."""

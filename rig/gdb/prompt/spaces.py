@@ -160,6 +160,11 @@ class RigMap(WordCommand):
 
     def run(self, words: list[str]) -> None:
         """See RigCommand."""
+        for option, value in zip(words, words[1:]):
+            if value not in _OPTIONS.get(option, (value,)):
+                raise self.wrong(
+                    f"{option} {value}: {option} is one of {', '.join(_OPTIONS[option])}"
+                )
         if "--diff" not in words:
             self._spaces.show("map", *words)
             return

@@ -18,8 +18,9 @@ ROOT = HERE.parents[2]
 RIG = ROOT / "rig" / "rig"
 BUILD = Path(os.environ.get("RIG_TOOLS", ROOT / "build" / "debug" / "rig")).resolve().parent
 ELF = BUILD / "tyrne.elf"
-BOUND_S = 60
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+BOUND_S = 20
+_TAKEN_BACK = re.compile(r"[^\n]*\r\x1b\[K")  # a line of progress, which the next one covers
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\^C")
 MODE = "maintenance packet qqemu.PhyMemMode"
 VIRTUAL = 'received: "0"'
 
@@ -42,7 +43,7 @@ class Prompt:
     def _answer(self) -> str:
         self.child.expect(r"\(gdb\) (\x1b\[[0-9;?]*[a-zA-Z])*$")
         self.raw = str(self.child.before)
-        return _ESCAPES.sub("", self.raw)
+        return _ESCAPES.sub("", _TAKEN_BACK.sub("", self.raw))
 
     def ask(self, line: str) -> str:
         """What a command prints, without escapes (`raw` has them)."""
@@ -73,6 +74,7 @@ class Prompt:
 
     def end(self) -> None:
         """Leave gdb; nothing may be left behind."""
+        self.ask("set confirm off")
         self.child.sendline("quit")
         self.child.expect(pexpect.EOF)
         self.child.close()

@@ -67,10 +67,10 @@ class Commands(SnapshotTest):
 
     def test_what_rig_trace_gets(self) -> None:
         """The snapshot of this stop, and the command's words; it goes on as if nothing was."""
-        done = self.session("rig map --el 1 --filter 'w x'", "rig audit --rule wx-mapping", MODE,
+        done = self.session("rig map --el 1 'w x'", "rig audit --rule wx-mapping", MODE,
                           "stepi", "p $pc == mmu_is_on + 4", "rig map")  # fmt: skip
         frames = r"EL1&0 0x1000\+0x1000 0x40\w+000\+0x1000"
-        self.assertRegex(done.stdout, f"stand-in map {frames} words --el 1 --filter w x\n")
+        self.assertRegex(done.stdout, f"stand-in map {frames} words --el 1 w x\n")
         self.assertRegex(done.stdout, f"stand-in audit {frames} words --rule wx-mapping\n")
         self.assertIn(VIRTUAL, done.stdout)
         self.assertIn("$1 = 1", done.stdout)
