@@ -103,7 +103,7 @@ class Spaces:
         kept = "" if frame.said is None else f" (count above: {frame.said})"
         of = f"level {frame.level}" if frame.said is not None else "root"
         place = f"{'  ' * frame.level}{of} at {frame.address:#x}"
-        return f"{place}, from {frame.va:#x}: {frame.used} entries in use{kept}"
+        return f"{place}, from {frame.va:#x}: {frame.used} in use{kept}"
 
     def problems(self) -> list[str]:
         """Where counts and tables contradict each other, and the CPU the kernel."""

@@ -1,35 +1,27 @@
-"""Colour for the commands' output: only on a terminal, and not when NO_COLOR asks for none."""
+"""Colour and columns of the commands' output; the rig's screen knows where colour is wanted."""
 
 from __future__ import annotations
 
-import os
-import sys
-
-_BOLD, _DIM, _RED, _GREEN = "1", "2", "31", "32"
+from prompt.screen import screen
 
 
-def enabled() -> bool:
-    """May output be coloured?"""
-    return not os.environ.get("NO_COLOR") and sys.__stdout__ is not None and os.isatty(1)
-
-
-def _styled(text: str, code: str) -> str:
-    return f"\x1b[{code}m{text}\x1b[m" if text and enabled() else text
+def _styled(name: str, text: str) -> str:
+    return screen().style(name, text) if text else text
 
 
 def head(text: str) -> str:
     """A heading."""
-    return _styled(text, _BOLD)
+    return _styled("bold", text)
 
 
 def dim(text: str) -> str:
     """What matters less."""
-    return _styled(text, _DIM)
+    return _styled("dim", text)
 
 
 def bad(text: str) -> str:
     """What cannot be right."""
-    return _styled(text, _RED)
+    return _styled("red", text)
 
 
 def broken(problems: list[str], in_kernel: bool) -> list[str]:
@@ -42,7 +34,7 @@ def broken(problems: list[str], in_kernel: bool) -> list[str]:
 
 def mark(text: str) -> str:
     """What is the current one."""
-    return _styled(text, _GREEN)
+    return _styled("green", text)
 
 
 def table(rows: list[list[str]], marked: int | None = None) -> list[str]:

@@ -95,7 +95,7 @@ class Image(ObjectsTest):
         )
         self.assertIn("task 1 (hello), it runs, in EL0\n#0  0x0000000000800000 <_start>", el0)
         self.assertIn("space 1 of task 1 (hello), active: 2 pages, 4 table frames", el0)
-        self.assertRegex(el0, r"level 3 at 0x\w+, from 0x800000: 2 entries in use \(count above: 2")
+        self.assertRegex(el0, r"level 3 at 0x\w+, from 0x800000: 2 in use \(count above: 2")
         self.assertNotIn("broken", el0)
         self.assertIn("Cannot access memory", said["virtual"])
         self.assertIn("$1 = 1", said["physical"])
