@@ -12,7 +12,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from guests import InitTest
+from starter_case import InitTest
 
 
 class Endless(InitTest):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The commands of docs/guides/your-own-kernel.md on Debian's U-Boot, entered at EL1 and at EL2.
 
-    test_guide.py --dir DIR     77 when the archive cannot be reached
+    test_starter_guide.py --dir DIR     77 when the archive cannot be reached
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from guests import ROOT, InitTest
+from starter_case import ROOT, InitTest
 
 FETCH = ROOT / "tests" / "rig" / "foreign-guests" / "fetch.py"
 ELF: list[Path] = []
