@@ -242,7 +242,7 @@ class FrontDoor(unittest.TestCase):
         # The coverage job's table is shown, apart from the tests that only pass.
         calls[-1:] = [
             "ctest --preset debug --tests-regex ^rig/cover$ --verbose",
-            "ctest --preset debug --exclude-regex ^rig/cover$",
+            "ctest --preset debug-after-host --exclude-regex ^rig/cover$",
         ]
         self.assertEqual(self.recorded(), calls)
 

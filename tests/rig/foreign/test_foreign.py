@@ -277,7 +277,7 @@ class Inputs(RigTest):
             ("cannot write", ("--json", self.work / "no" / "dir.json")),
             ("cannot write", ("--junit", self.work / "no" / "dir.xml")),
             ("not a regular file", ("--json", taken)),
-            ("--json or --junit is empty", ("--json", "")),
+            ("--json, --junit or --html is empty", ("--json", "")),
         ]
         for words, options in cases:
             with self.subTest(words):
