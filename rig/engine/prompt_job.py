@@ -1,4 +1,4 @@
-"""The engine's job for a person's session: of `rig debug`, and of a gdb that somebody else opened."""
+"""The engine's job for a session: of `rig debug`, and in a gdb that somebody else opened."""
 
 from __future__ import annotations
 

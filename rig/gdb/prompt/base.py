@@ -58,6 +58,10 @@ class WordCommand(RigCommand):
 
     completer: int | None = None
 
+    def run(self, words: list[str]) -> None:
+        """See RigCommand."""
+        raise NotImplementedError
+
     def candidates(self, _before: list[str]) -> Iterable[str]:
         """The words that may come behind those that stand there already."""
         return ()

@@ -1,4 +1,4 @@
-"""`rig esr` and `rig why-fault`: what an exception says of itself, and what the tables say to it."""
+"""`rig esr` and `rig why-fault`: what an exception says of itself, and what the tables say."""
 
 from __future__ import annotations
 

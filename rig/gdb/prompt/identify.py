@@ -23,8 +23,8 @@ class Identify(RigCommand):
     """Say what an address is: of the image, of the machine, a stack, a table, a device.
     Usage: rig id ADDRESS
 
-    ADDRESS is any expression of gdb. It is taken as a virtual address of this stop; where nothing is
-    mapped there, also as a physical one.
+    ADDRESS is any expression of gdb. It is taken as a virtual address of this stop; where nothing
+    is mapped there, also as a physical one.
     Example: (gdb) rig id $sp"""
 
     word = "id"

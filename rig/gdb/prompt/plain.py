@@ -61,8 +61,8 @@ class ChoosePack(WordCommand):
     """Choose the rule pack that this guest is judged by.
     Usage: rig pack [FILE [VARIANT]]
 
-    FILE is a path, or a name in the rig's own rules. VARIANT is one of the pack's, such as el2 for a
-    machine that is entered at EL2; the first one unless given.
+    FILE is a path, or a name in the rig's own rules. VARIANT is one of the pack's, such as el2 for
+    a machine that is entered at EL2; the first one unless given.
     Example: (gdb) rig pack mykernel.yaml el2"""
 
     word = "pack"

@@ -99,8 +99,8 @@ class Until(WordCommand):
                 )
             if "marker" in item.rule and not session.job["serial"]:
                 raise gdb.GdbError(
-                    f"rig until: {item.id} waits for text on the console, which is not seen in this "
-                    "session; rig debug sees it"
+                    f"rig until: {item.id} waits for text on the console, which is not seen in "
+                    "this session; rig debug sees it"
                 )
             why = session.run(lambda *_: "", Stop(item.id))
         gdb.write(f"rig: {why}: {session.judging.counts()}\n")

@@ -140,8 +140,8 @@ class RigMap(WordCommand):
     Usage: rig map [--half low|high] [--el 0|1|2] [--filter w|x|wx|device|user]
            rig map --diff CHECKPOINT|FILE
 
-    With --diff: what changed since that checkpoint was reached in this session, or against a file of
-    `rig snapshot`.
+    With --diff: what changed since that checkpoint was reached in this session, or against a file
+    of `rig snapshot`.
     Example: (gdb) rig map --filter wx
              (gdb) rig map --diff mmu-on"""
 

@@ -63,7 +63,8 @@ def _cpu(session: Session, state: LiveState) -> list[str]:
     stack = f"SP_EL{level}" if pstate & 1 else "SP_EL0"
     letters = "".join(name if pstate & bit else name.lower() for bit, name in _DAIF)
     return [
-        f"EL{level}, SPSel {pstate & 1} ({stack}), DAIF {letters} = {pstate >> 6 & 0xF:#x} ({masked})",
+        f"EL{level}, SPSel {pstate & 1} ({stack}), "
+        f"DAIF {letters} = {pstate >> 6 & 0xF:#x} ({masked})",
         f"PC   {state.pc:#018x} {half(state.pc):<5} {place(session, state.pc)}",
         f"SP   {state.regs[SP]:#018x} {half(state.regs[SP])}",
     ]

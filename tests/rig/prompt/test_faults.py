@@ -14,14 +14,14 @@ from prompt_case import BUILD, ELF, PromptTest
 
 # What a program tries, and the end of the sentence.
 FAULTS = {
-    "write-code": r"data abort, write, level 3 permission fault at VA 0x80\w+: the 4 KiB page is r-x "
-    r"at EL0: it may not write because AP\[2\] = 1 \(read-only\)",
-    "execute-stack": "instruction abort, execute, level 3 permission fault .* is rw- at EL0: it may not "
-    "execute because UXN = 1; SCTLR.WXN = 1 and it is writable",
-    "read-kernel-text": r"data abort, read, level 3 permission fault .* is --- at EL0: it may not read "
-    r"because AP\[1\] = 0 \(nothing for EL0\)",
-    "read-null": "data abort, read, level 2 translation fault at VA 0x0: level 2 translation fault, "
-    "descriptor 0x0+ at PA 0x4[0-9a-f]+ is invalid",
+    "write-code": r"data abort, write, level 3 permission fault at VA 0x80\w+: the 4 KiB page is "
+    r"r-x at EL0: it may not write because AP\[2\] = 1 \(read-only\)",
+    "execute-stack": "instruction abort, execute, level 3 permission fault .* is rw- at EL0: it "
+    "may not execute because UXN = 1; SCTLR.WXN = 1 and it is writable",
+    "read-kernel-text": "data abort, read, level 3 permission fault .* is --- at EL0: it may not "
+    r"read because AP\[1\] = 0 \(nothing for EL0\)",
+    "read-null": "data abort, read, level 2 translation fault at VA 0x0: level 2 translation "
+    "fault, descriptor 0x0+ at PA 0x4[0-9a-f]+ is invalid",
 }
 
 
@@ -35,8 +35,11 @@ class Faults(PromptTest):
                 prompt = self.open("--elf", BUILD / "user-images" / f"{name}.elf")
                 prompt.ask("hbreak *(vectors+0x400)")
                 self.shows(prompt.ask("continue"), "Breakpoint 1")
-                self.shows(prompt.ask("rig why-fault"), "abort from a lower EL, taken from EL0 to EL1",
-                           sentence)  # fmt: skip
+                self.shows(
+                    prompt.ask("rig why-fault"),
+                    "abort from a lower EL, taken from EL0 to EL1",
+                    sentence,
+                )
                 self.shows(prompt.ask("rig status"), "^EL1", r"vectors\+0x400")
                 prompt.end()
 
@@ -53,11 +56,15 @@ class Faults(PromptTest):
         ask(f"set $pc = {store}")
         ask("set $x0 = (unsigned long)&vectors")
         ask("stepi")
-        self.shows(ask("rig why-fault"), "data abort from the same EL, taken from EL1 to EL1$",
-                   r"by +`str x1, \[x0\]` at 0xffffffff4008\w+ <boot_map_init", r"address +0xffffffff40081000 "
-                   r"\(FAR_EL1\)  vectors", "walk .*EL1 may read and execute",
-                   r"data abort, write, level 3 permission fault at VA 0xffffffff40081000: the 4 KiB page "
-                   r"is r-x at EL1: it may not write because AP\[2\] = 1")  # fmt: skip
+        self.shows(
+            ask("rig why-fault"),
+            "data abort from the same EL, taken from EL1 to EL1$",
+            r"by +`str x1, \[x0\]` at 0xffffffff4008\w+ <boot_map_init",
+            r"address +0xffffffff40081000 " r"\(FAR_EL1\)  vectors",
+            "walk .*EL1 may read and execute",
+            "data abort, write, level 3 permission fault at VA 0xffffffff40081000: the 4 KiB "
+            r"page is r-x at EL1: it may not write because AP\[2\] = 1",
+        )
         ask("rig step-state")
         self.shows(
             ask("rig why-fault"),

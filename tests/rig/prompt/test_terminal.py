@@ -12,9 +12,20 @@ import unittest
 from prompt_case import ELF, MODE, VIRTUAL, PromptTest
 
 COMMANDS = (
-    "audit", "check", "checkpoints", "esr", "id", "map", "status", "step-state", "sysreg", "until",
-    "walk", "watch", "why-fault",
-)  # fmt: skip
+    "audit",
+    "check",
+    "checkpoints",
+    "esr",
+    "id",
+    "map",
+    "status",
+    "step-state",
+    "sysreg",
+    "until",
+    "walk",
+    "watch",
+    "why-fault",
+)
 COLOUR = re.compile(r"\x1b\[[0-9;]+m")
 
 
@@ -72,8 +83,12 @@ class Terminal(PromptTest):
         self.shows(ask("rig sysreg"), r"^ SCTLR_EL1 +0x", "more without fields in the table")
         ask("rig sysreg mair_el1")
         ask("rig until memory-types-set")
-        self.shows(ask("rig sysreg mair_el1"), r"\*ATTR1=0xff \(NORMAL_WBWA\)", "since the last look",
-                   r"ATTR1: 0 .*-> 0xff")  # fmt: skip
+        self.shows(
+            ask("rig sysreg mair_el1"),
+            r"\*ATTR1=0xff \(NORMAL_WBWA\)",
+            "since the last look",
+            r"ATTR1: 0 .*-> 0xff",
+        )
         self.shows(ask("rig sysreg mair_el1"), r" ATTR1=0xff")
         self.assertEqual(COLOUR.findall(prompt.raw), [])
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The commands `rig ...` at every place of a boot: low, both halves, high, a vector, EL0.
 
-    test_places.py [TEST...]
+    test_boot_walk.py [TEST...]
 """
 
 from __future__ import annotations
@@ -20,21 +20,33 @@ class Places(PromptTest):
         ask = prompt.ask
 
         # --- low, nothing translated ------------------------------------------------------------
-        self.shows(ask("rig status"), r"^EL1, SPSel 1 \(SP_EL1\), DAIF DAIF = 0xf \(all masked\)",
-                   r"^PC +0x0*40080000 low +_start  in \.text  .*start\.S:\d+", r"^MMU  off",
-                   "0 of 47 reached: none reached yet, next entry-el1")  # fmt: skip
+        self.shows(
+            ask("rig status"),
+            r"^EL1, SPSel 1 \(SP_EL1\), DAIF DAIF = 0xf \(all masked\)",
+            r"^PC +0x0*40080000 low +_start  in \.text  .*start\.S:\d+",
+            r"^MMU  off",
+            "0 of 47 reached: none reached yet, next entry-el1",
+        )
         self.shows(
             ask("rig walk $pc"),
             r"MMU is off \(SCTLR_EL1\.M = 0\)",
             "flat|off|not translated|untranslated",
         )
-        self.shows(ask("rig id $pc"), r"image +\.text  _start  start\.S",
-                   r"the same  at 0xffffffff40080000 \(its link address\)", "nothing is translated",
-                   "PA 0x40080000: RAM")  # fmt: skip
+        self.shows(
+            ask("rig id $pc"),
+            r"image +\.text  _start  start\.S",
+            r"the same  at 0xffffffff40080000 \(its link address\)",
+            "nothing is translated",
+            "PA 0x40080000: RAM",
+        )
         self.shows(ask("rig why-fault"), "nothing was taken to EL1 yet")
         self.shows(ask("rig check"), r"held entry-el1\.1 ", r"\d+ held, 0 broken")
-        self.shows(ask("rig step-state"), r"`msr daifset, #0xf` at 0x40080000 <_start>", "no register changed",
-                   r"^#0 .*_start")  # fmt: skip
+        self.shows(
+            ask("rig step-state"),
+            r"`msr daifset, #0xf` at 0x40080000 <_start>",
+            "no register changed",
+            r"^#0 .*_start",
+        )
         self.shows(ask("stepi"), r"^\d+\t")
 
         # --- up to the MMU, moved by hand before ------------------------------------------------
@@ -43,8 +55,12 @@ class Places(PromptTest):
             r"^  \?    1 entry-el1|^  ok    1 entry-el1",
             r"\? +14 mmu-on +after `msr sctlr_el1",
         )
-        self.shows(ask("rig until mmu-on"), r"ok   14/47 mmu-on .*27/27 checks",
-                   r"^rig: stopped at checkpoint mmu-on: \d+ checks held, 0 broken", r"^#0  boot_enable_identity_map")  # fmt: skip
+        self.shows(
+            ask("rig until mmu-on"),
+            r"ok   14/47 mmu-on .*27/27 checks",
+            r"^rig: stopped at checkpoint mmu-on: \d+ checks held, 0 broken",
+            r"^#0  boot_enable_identity_map",
+        )
         self.shows(
             ask("rig sysreg sctlr_el1"),
             r"^SCTLR_EL1 = 0x0*30d8199d  \(DDI 0487",
@@ -54,14 +70,22 @@ class Places(PromptTest):
         )
         self.shows(ask("rig map"), r"36 KiB .*r-x --- .*\.text", "boot stack", "high half .*EPD1")
         self.shows(ask("rig audit"), "judged as `.*` of the pack|PASS  wx-mapping", r"0 errors")
-        self.shows(ask("rig check before-jump"), r"held before-jump\.1", "FAIL before-jump",
-                   r"expected 0xffffffff40081000", r"\d+ held, \d+ broken")  # fmt: skip
+        self.shows(
+            ask("rig check before-jump"),
+            r"held before-jump\.1",
+            "FAIL before-jump",
+            r"expected 0xffffffff40081000",
+            r"\d+ held, \d+ broken",
+        )
         self.shows(ask("rig until mmu-on"), "mmu-on was reached already")
         self.shows(ask(MODE), VIRTUAL)
 
         # --- both halves ------------------------------------------------------------------------
-        self.shows(ask("rig watch TCR_EL1.EPD1"), r"^TCR_EL1\.EPD1 changed by `msr tcr_el1, x\d+` at .*boot_publish",
-                   r"^  EPD1: 1 -> 0")  # fmt: skip
+        self.shows(
+            ask("rig watch TCR_EL1.EPD1"),
+            r"^TCR_EL1\.EPD1 changed by `msr tcr_el1, x\d+` at .*boot_publish",
+            r"^  EPD1: 1 -> 0",
+        )
         self.shows(
             ask("rig map --diff mmu-on"), r"TCR_EL1 .* -> ", r"^\+ ffffffff40080000.* r-x .*\.text"
         )
@@ -78,8 +102,13 @@ class Places(PromptTest):
             "stopped at breakpoint 1",
             "boot_close_low_half",
         )
-        self.shows(ask("rig status"), r"^PC +0xffffffff\w+ high", r"^TTBR0 .*EPD0 = 0: walks", r"^TTBR1 .*EPD1 = 0: walks",
-                   "last landed-high, next low-walks-off")  # fmt: skip
+        self.shows(
+            ask("rig status"),
+            r"^PC +0xffffffff\w+ high",
+            r"^TTBR0 .*EPD0 = 0: walks",
+            r"^TTBR1 .*EPD1 = 0: walks",
+            "last landed-high, next low-walks-off",
+        )
         ask("delete")
 
         # --- high -------------------------------------------------------------------------------
@@ -90,8 +119,13 @@ class Places(PromptTest):
         )
         self.shows(ask("bt"), r"#0  kernel_high_half")
         self.shows(ask("rig id $sp"), "stack +SP at the empty end of boot stack")
-        self.shows(ask("rig id 0x40095008"), "EPD0 = 1 disables", "taken as a physical address",
-                   "entry 1 of a level 0 translation table, reached from TTBR1_EL1", "mapped at 0xffffffff40095008")  # fmt: skip
+        self.shows(
+            ask("rig id 0x40095008"),
+            "EPD0 = 1 disables",
+            "taken as a physical address",
+            "entry 1 of a level 0 translation table, reached from TTBR1_EL1",
+            "mapped at 0xffffffff40095008",
+        )
         self.shows(ask("rig id 0xffffffff09000018"), r"a device, pl011 \+ 0x18")
         self.shows(ask("hbreak *(vectors+0x400)"), "Hardware assisted breakpoint 2")
         self.shows(ask("continue"), "Breakpoint 2")
