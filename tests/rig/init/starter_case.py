@@ -75,7 +75,7 @@ class InitTest(unittest.TestCase):
     ) -> tuple[subprocess.CompletedProcess[str], Path]:
         """rig init, which passes rig lint; what it said and the pack."""
         pack = self.work / f"{elf.stem}.yaml"
-        words = ("--elf", elf, "-o", pack, "--bound", "2", "--force", *more)
+        words: list[str | Path] = ["--elf", elf, "-o", pack, "--bound", "2", "--force", *more]
         done = self.rig("init", *words, status=status)
         self.rig("lint", pack, "--elf", elf, status=0)
         return done, pack
