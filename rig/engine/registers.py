@@ -136,7 +136,8 @@ class Table:
 
 def _field_from_json(data: dict[str, Any]) -> Field:
     texts = {int(number): words for number, words in (data.get("texts") or {}).items()}
-    return Field(**{**data, "texts": texts})
+    parts: dict[str, Any] = {**data, "texts": texts}
+    return Field(**parts)
 
 
 def _bits(text: str) -> tuple[int, int]:

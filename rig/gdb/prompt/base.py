@@ -13,7 +13,7 @@ _MASK64 = (1 << 64) - 1
 _PLACES = (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 
 
-class RigCommand(gdb.Command):  # type: ignore[misc] # gdb has no types
+class RigCommand(gdb.Command):
     """One command `rig WORD`; its docstring is its help."""
 
     word = ""

@@ -16,7 +16,7 @@ from prompt.status import Status
 from prompt.sysreg import Sysreg
 
 
-class RigPrefix(gdb.Command):  # type: ignore[misc] # gdb has no types
+class RigPrefix(gdb.Command):
     """What the rig knows of the guest at this stop, and what it can do with it.
 
     Start with `rig status`. `help rig COMMAND` has an example of each."""

@@ -28,8 +28,9 @@ from engine.walk import Walker, WalkError
 from link import LinkClosed, find_connection
 from prompt.by_hand import HandStepper
 from prompt.judging import Judging
-from prompt.physical import PART, gdb, interrupt_waits, uninterrupted
-from snapshots import LiveSource, capture_live
+from prompt.patient import PatientSource
+from prompt.physical import gdb, interrupt_waits, uninterrupted
+from snapshots import capture_live
 from state import LiveState
 from stepper import Stop
 from target import GuestEnded, Target, TargetError
@@ -252,43 +253,15 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
     def capture(self, witnesses: int = _FEW) -> Snapshot:
         """A snapshot of this stop; a Ctrl-C waits for a part of it only."""
         with in_words():
-            return capture_live(PatientSource(self), self.job, "stop", witnesses)
+            return capture_live(
+                PatientSource(self.stopped, self.table), self.job, "stop", witnesses
+            )
 
     def walker(self, snapshot: Snapshot) -> Walker:
         """The table walker on a snapshot of this guest; raises WalkError for a regime that the rig
         does not walk."""
         state = SnapshotState(snapshot)
         return Walker(self.job["walker"], snapshot.registers, state.word, snapshot.regime)
-
-
-class PatientSource(LiveSource):
-    """The stopped guest for a person's commands: each exchange with QEMU is whole."""
-
-    def __init__(self, session: Session) -> None:
-        with session.stopped() as target:
-            super().__init__(target, session.table)
-        self._session = session
-
-    def registers(self) -> dict[str, int]:
-        """See Source."""
-        with self._session.stopped():
-            return super().registers()
-
-    def read_physical(self, address: int, size: int) -> bytes | None:
-        """See Source; in parts, so that a Ctrl-C waits for one of them only."""
-        data = b""
-        for at in range(address, address + size, PART):
-            with self._session.stopped():
-                part = super().read_physical(at, min(PART, address + size - at))
-            if part is None:
-                return None
-            data += part
-        return data
-
-    def monitor(self, line: str) -> str:
-        """See Source."""
-        with self._session.stopped():
-            return super().monitor(line)
 
 
 def _breakpoints() -> dict[int, int]:

@@ -13,7 +13,8 @@ import threading
 import time
 import types
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,19 +22,16 @@ from unittest import mock
 import support
 
 STAND_IN: Any = types.ModuleType("gdb")  # the engine runs inside gdb otherwise
-STAND_IN.Command = object
-STAND_IN.GdbError = type("GdbError", (Exception,), {})
-for number, name in enumerate(("FUNC", "ARRAY", "STRUCT", "UNION")):
-    setattr(STAND_IN, f"TYPE_CODE_{name}", number)
 sys.modules["gdb"] = STAND_IN
 # pylint: disable=wrong-import-position # the stand-in above comes first
-import commands  # noqa: E402
 import snapshots  # noqa: E402
 from engine.errors import CannotJudge  # noqa: E402
 from engine.rsp import Gone, Rsp  # noqa: E402
 from engine.snapshot_capture import CaptureError  # noqa: E402
 from engine.snapshot_file import Snapshot, read  # noqa: E402
 from link import framed  # noqa: E402
+from prompt.patient import PatientSource  # noqa: E402
+from prompt.physical import uninterrupted  # noqa: E402
 from recorder import Recorder  # noqa: E402
 from target import GuestEnded, Target, TargetError  # noqa: E402
 
@@ -121,7 +119,9 @@ class AtCheckpoints(unittest.TestCase):
         self._read_fd = read_fd
         self.recorder = Recorder(write_fd, support.make_image(), "el1")
         # pylint: disable-next=protected-access # nobody else closes it
-        self.addCleanup(self.recorder._out.close)
+        out = self.recorder._out
+        assert out is not None
+        self.addCleanup(out.close)
         self.job = {
             "walker": "librigwalk.so",
             "made": {"by": "rig", "guest": "tyrne", "machine": "-M virt"},
@@ -184,6 +184,17 @@ class AtCheckpoints(unittest.TestCase):
         capture.assert_not_called()
 
 
+def patiently(target: Target) -> Any:
+    """The target as a person's command has it."""
+
+    @contextmanager
+    def stopped() -> Iterator[Target]:
+        with uninterrupted():
+            yield target
+
+    return stopped
+
+
 class Interrupts(unittest.TestCase):
     """Ctrl-C while a person's command talks to QEMU."""
 
@@ -199,7 +210,7 @@ class Interrupts(unittest.TestCase):
             return "OK"
 
         target, link = target_of(answer)
-        source = commands.PatientSource(target, support.TABLE)
+        source = PatientSource(patiently(target), support.TABLE)
         with self.assertRaises(KeyboardInterrupt):
             source.read_physical(0x4000_0000, 0x2000)
         self.assertEqual(link.sent[0], MODE_ON)
@@ -211,11 +222,11 @@ class Interrupts(unittest.TestCase):
         target, link = target_of(
             lambda text: "00" * int(text.partition(",")[2], 16) if text[0] == "m" else "OK"
         )
-        source = commands.PatientSource(target, support.TABLE)
+        source = PatientSource(patiently(target), support.TABLE)
         self.assertEqual(source.read_physical(0x4000_0000, 0x2_8000), bytes(0x2_8000))
         self.assertEqual(link.sent.count(MODE_ON), 3)
         target, _ = target_of(lambda text: "E14" if text[0] == "m" else "OK")
-        source = commands.PatientSource(target, support.TABLE)
+        source = PatientSource(patiently(target), support.TABLE)
         self.assertIsNone(source.read_physical(0x4000_0000, 0x2_0000))
 
 
