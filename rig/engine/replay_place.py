@@ -31,11 +31,13 @@ class Broken:
 @dataclass(frozen=True)
 class End:
     """How far to record: for so many instructions and a few more (0: to the guest's own end), and
-    for so many seconds at most (0: the recorder's own bound)."""
+    for so many seconds at most (0: the recorder's own bound). `pc` is where the guest is after the
+    instructions, when that is known."""
 
     why: str
     count: int = 0
     seconds: float = 0.0
+    pc: int | None = None
 
 
 def broken_place(result: VariantResult, entries: Mapping[str, str]) -> Broken:
@@ -79,7 +81,7 @@ def end_of(result: VariantResult, broken: Broken) -> End:
         for check in result.checks:
             if check.status == FAIL and check.where and check.count > last.count:
                 last = _place(check.rule, check.count, check.where)
-        return End(f"recorded to a little behind the last broken rule, {last.name}", last.count)
+        return End(f"recorded to the last broken rule, {last.name}", last.count, pc=last.pc)
     if broken.known == ARRIVAL:
         return End(f"the guest was recorded for {_SECONDS:g} s", seconds=_SECONDS)
     phase = next((p for p in result.phases if p.name == "step"), None)

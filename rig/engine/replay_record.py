@@ -15,6 +15,7 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from .freerun import died
 from .image import Image
 from .paths import REGISTERS, RULES, compiled, pack_path
 from .process import Children, pick_cpu, tool_version
-from .qemu import GDB_SOCKET, LOG, SERIAL, guest_words
+from .qemu import GDB_SOCKET, LOG, QMP_ENGINE, SERIAL, guest_words
 from .qmp import Qmp, QmpError
 from .replay_disk import create
 from .replay_manifest import SUFFIX, Manifest, Place, sha256
@@ -39,7 +40,7 @@ from .stepping import make_job
 
 OFF = "RIG_REPLAY"  # 0 in the environment: record nothing
 _BOUND_S = 20.0
-_QUIT_S, _POLL_S, _ASLEEP_S = 5.0, 0.005, 1.0
+_QUIT_S, _POLL_S, _ASLEEP_S, _ANSWER_S = 5.0, 0.005, 1.0, 3.0
 _POISON = 0xA5
 _CHUNK = 1024
 _BEYOND = 64  # instructions recorded behind the last place of interest
@@ -112,7 +113,6 @@ class _Recorder:
             at=at.place,
             checkpoints=checkpoints(self.result),
         )
-        create(folder / replay_manifest.DISK)
         (folder / replay_manifest.JOB).write_text(json.dumps(job), encoding="utf-8")
         self._run_guest(manifest, folder, job, end)
         manifest.compared = self._same(folder)
@@ -150,16 +150,42 @@ class _Recorder:
     # --- recording --------------------------------------------------------------------------------
 
     def _run_guest(self, manifest: Manifest, folder: Path, job: dict[str, Any], end: End) -> None:
+        """Record; a guest whose run QEMU cannot be asked about meanwhile (one that takes exceptions
+        without executing an instruction) is recorded once more, and stopped where a rule broke."""
+        try:
+            self._attempt(manifest, folder, job, end, lambda _stub, qmp: self._run_on(qmp, end))
+        except QmpError:
+            if end.pc is None:
+                raise
+            self._attempt(
+                manifest, folder, job, end, lambda stub, qmp: self._run_to(stub, qmp, end)
+            )
+        for name in (*folder.glob("*.sock"), folder / "qemu.out"):
+            name.unlink(missing_ok=True)
+
+    def _attempt(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+        self,
+        manifest: Manifest,
+        folder: Path,
+        job: dict[str, Any],
+        end: End,
+        run: Callable[[Rsp, Qmp], int],
+    ) -> None:
         command = replay_qemu.recording(manifest.words, manifest.elf["path"], folder)
+        for name in (*folder.glob("*.sock"), folder / SERIAL, folder / LOG):
+            name.unlink(missing_ok=True)
+        create(folder / replay_manifest.DISK)
+        manifest.ended = end.why
         with Children(pick_cpu()) as children:
             qemu, qmp = replay_qemu.start(children, command, folder)
             stub = Rsp(folder / GDB_SOCKET, time.monotonic() + _BOUND_S)
             try:
                 self._prepare(stub, qmp, job)
-                manifest.end = self._run_on(qmp, end)
-                if qmp.command("query-status")["status"] == "shutdown":
+                watching = Qmp(folder / QMP_ENGINE, _ANSWER_S)
+                manifest.end = run(stub, watching)
+                if watching.command("query-status")["status"] == "shutdown":
                     manifest.ended = "the next instruction powers off"
-                qmp.command("quit")
+                watching.command("quit")
                 if qemu.wait(_QUIT_S) != 0:
                     raise CannotJudge(died(qemu, qemu.poll()))
             except Gone:
@@ -168,8 +194,6 @@ class _Recorder:
                 raise CannotJudge(f"the guest took more than {_BOUND_S:g} s") from None
             finally:
                 stub.close()
-        for name in (*folder.glob("*.sock"), folder / "qemu.out"):
-            name.unlink(missing_ok=True)
 
     def _prepare(self, stub: Rsp, qmp: Qmp, job: dict[str, Any]) -> None:
         """Memory as the judged run began with it, and the snapshot of that moment."""
@@ -205,6 +229,15 @@ class _Recorder:
                 break
             time.sleep(_POLL_S)
         return qmp.instructions() - 1
+
+    @staticmethod
+    def _run_to(stub: Rsp, qmp: Qmp, end: End) -> int:
+        """Stop the guest exactly there: the last place, for a replay comes to no later one."""
+        assert end.pc is not None
+        stub.breakpoint(end.pc, True)
+        while qmp.instructions() < end.count:
+            stub.go()
+        return qmp.instructions()
 
     # --- the same run? ----------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ is looked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from prompt.physical import gdb, interrupt_waits
 from target import PC, Target, TargetError
 
 _POLL_S = 0.002
+_STEP = "vCont;s:p1.1"
 _SEEK_S = 120.0
+_BLIND = 4  # instructions right behind the guest, where QEMU's way back sees no store
 
 
 class Interrupted(Exception):
@@ -64,37 +67,64 @@ class Timeline:
     def back_to(self, target: Target, addresses: Iterable[int]) -> bool:
         """Go back to the last arrival at one of the addresses; False: there is none, and the guest
         is at its first instruction."""
-        places = set(addresses)
+        places, here = set(addresses), self.count()
+        # QEMU's way back does not look at the instruction right behind it.
+        self.back_one(target)
+        if target.core()[PC] in places and here:
+            return True
+        self.go(target, here)
         self._back(target, [f"1,{address:x},4" for address in sorted(places)])
-        return target.core()[PC] in places
+        return target.core()[PC] in places and self.count() < here
 
     def back_to_write(self, target: Target, address: int, size: int) -> bool:
         """Go back to before the last store to this virtual address; False: there is none."""
-        self._back(target, [f"2,{address:x},{size:x}"])
-        return self.count() > 0
+        here, stop = self.count(), f"2,{address:x},{size:x}"
+        near = max(here - _BLIND, 0)
+        self.go(target, near)
+        found = -1
+        while (at := self.count()) < here:
+            with _stops(target, [stop]):
+                if "watch:" in self.step(target):
+                    found = at
+            if self.count() == at:  # a replay that is stepped stops before the store, each time
+                self.step(target)
+        if found < 0 < near:
+            self.go(target, near + 1)
+            self._back(target, [stop])
+            found = self.count() - 1  # QEMU stops behind the store
+        self.go(target, max(found, 0))
+        return found >= 0
 
     def back_one(self, target: Target) -> None:
         """Undo one instruction."""
         if self.count():
             target.travel("bs")
 
-    def step(self, target: Target) -> None:
-        """Execute one instruction."""
-        target.travel("vCont;s:p1.1")
+    def step(self, target: Target) -> str:
+        """Execute one instruction; what QEMU says of the stop."""
+        self.hold_at_end()
+        return target.travel(_STEP)
 
     def _back(self, target: Target, stops: list[str]) -> None:
         if not self.count():
             return
-        for stop in stops:
-            if target.packet(f"Z{stop}") != "OK":
-                raise TargetError(f"QEMU refused a breakpoint or watchpoint (Z{stop})")
-        try:
+        with _stops(target, stops):
             target.travel("bc")
             if interrupt_waits():
                 raise Interrupted
-        finally:
-            for stop in stops:
-                target.packet(f"z{stop}")
+
+
+@contextmanager
+def _stops(target: Target, stops: list[str]) -> Iterator[None]:
+    """Breakpoints or watchpoints of the stub, inside only."""
+    for stop in stops:
+        if target.packet(f"Z{stop}") != "OK":
+            raise TargetError(f"QEMU refused a breakpoint or watchpoint (Z{stop})")
+    try:
+        yield
+    finally:
+        for stop in stops:
+            target.packet(f"z{stop}")
 
 
 def forget_caches() -> None:

@@ -138,14 +138,17 @@ class Target:
         for address in addresses:
             self.packet(f"z1,{address:x},4")
 
-    def travel(self, text: str) -> None:
-        """Send a packet that moves the guest, also backwards, and wait until it has arrived."""
+    def travel(self, text: str) -> str:
+        """Send a packet that moves the guest, also backwards, and wait until it has arrived; what
+        QEMU says of the stop."""
         link = self._link
         try:
             link.send(text)
-            self._stopped(link.wait_for_stop(_PATIENCE_S, lambda: None))
+            answer = link.wait_for_stop(_PATIENCE_S, lambda: None)
         except LinkClosed as error:
             raise GuestEnded(str(error)) from None
+        self._stopped(answer)
+        return answer
 
     def drain(self) -> None:
         """Drop what QEMU said of stops that nobody at this connection asked for."""
