@@ -60,7 +60,7 @@ class Faults(PromptTest):
             ask("rig why-fault"),
             "data abort from the same EL, taken from EL1 to EL1$",
             r"by +`str x1, \[x0\]` at 0xffffffff4008\w+ <boot_map_init",
-            r"address +0xffffffff40081000 " r"\(FAR_EL1\)  vectors",
+            r"address +0xffffffff40081000 \(FAR_EL1\)  vectors",
             "walk .*EL1 may read and execute",
             "data abort, write, level 3 permission fault at VA 0xffffffff40081000: the 4 KiB "
             r"page is r-x at EL1: it may not write because AP\[2\] = 1",

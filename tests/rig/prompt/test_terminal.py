@@ -92,6 +92,25 @@ class Terminal(PromptTest):
         self.shows(ask("rig sysreg mair_el1"), r" ATTR1=0xff")
         self.assertEqual(COLOUR.findall(prompt.raw), [])
 
+    def test_what_is_broken_is_shown(self) -> None:
+        """A bit that is set by hand turns the checkpoint red, with the field; `rig check` too."""
+        prompt = self.open("--elf", ELF, "--at", "ttbr1-published")
+        ask = prompt.ask
+        found = re.search(r"(0x\w+) <[^>]+>:\s+msr\s+tcr_el1, (x\d+)", ask("x/16i $pc"))
+        assert found is not None
+        ask(f"tbreak *{found[1]}")
+        self.shows(ask("continue"), "Temporary breakpoint")
+        ask(f"set ${found[2]} = ${found[2]} | 1 << 22")
+        self.shows(
+            ask("rig until high-walks-on"),
+            "FAIL 17/47 high-walks-on",
+            "FAIL high-walks-on.1 .*TCR_EL1 == tcr_both",
+            r"\*A1=1",
+            "fields that differ: A1",
+            r"^rig: stopped at checkpoint high-walks-on: \d+ checks held, 1 broken",
+        )
+        self.shows(ask("rig check"), "FAIL high-walks-on.1", "[0-9]+ held, 1 broken")
+
     def test_colours(self) -> None:
         """On a terminal, and not with `set style enabled off`; with NO_COLOR there are none at all,
         as every other session of these tests shows."""

@@ -9,17 +9,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import OFFSET, ROOT, TEXT, make_image  # pylint: disable=wrong-import-position
-from engine.fault_reason import (  # pylint: disable=wrong-import-position # set by support
+# pylint: disable=wrong-import-position # the path above comes first
+from support import OFFSET, ROOT, TEXT, make_image
+from engine.fault_reason import (
     EXECUTE,
     READ,
     WRITE,
     Access,
     explain,
 )
-from engine.registers import load_formats  # pylint: disable=wrong-import-position
-from engine.snapshot_file import IO, RAM, MemoryRange  # pylint: disable=wrong-import-position
-from engine.walk import (  # pylint: disable=wrong-import-position
+from engine.registers import load_formats
+from engine.snapshot_file import IO, RAM, MemoryRange
+from engine.walk import (
     EL1_0,
     EL2,
     Attributes,
@@ -30,7 +31,7 @@ from engine.walk import (  # pylint: disable=wrong-import-position
     Table,
     WalkResult,
 )
-from engine.whereis import Known, describe  # pylint: disable=wrong-import-position
+from engine.whereis import Known, describe
 
 FORMATS = load_formats(ROOT / "arch" / "aarch64" / "sysregs.yaml")
 WXN = {"SCTLR_EL1": 1 << 19}

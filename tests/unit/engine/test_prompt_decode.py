@@ -9,12 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import (
-    ROOT,
-    TABLE,
-)  # pylint: disable=wrong-import-position # the path above comes first
-from engine import syndrome  # pylint: disable=wrong-import-position # set by support
-from engine.register_view import (  # pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position # the path above comes first
+from support import ROOT, TABLE
+from engine import syndrome
+from engine.register_view import (
     UnknownName,
     change_lines,
     field_name,
@@ -22,7 +20,7 @@ from engine.register_view import (  # pylint: disable=wrong-import-position
     register_name,
     wrapped,
 )
-from engine.registers import load_formats  # pylint: disable=wrong-import-position
+from engine.registers import load_formats
 
 FORMATS = load_formats(ROOT / "arch" / "aarch64" / "sysregs.yaml")
 
