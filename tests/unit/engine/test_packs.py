@@ -184,7 +184,7 @@ class Lint(PackTest):
             ("SP in high", "map(label) == rx"): "size 0",
             ("SP in high", "SP in"): "cannot read the expression",
             ("at: start", "at: strat"): r"no symbol 'strat' .* did you mean start\?",
-            ("at: start", "at: start+x"): "expected symbol, symbol+0x10 or 0x40080000",
+            ("at: start", "at: start+x"): r"expected symbol, symbol\+0x10 or 0x40080000",
             ("in: start", "in: nowhere"): r"checkpoints\[1\].after.in: no symbol",
             ("[VBAR_EL1]", "[VBAR_EL9]"): r"transitions\[0\].changes\[0\]: unknown register",
             ("SCTLR_EL1.M", "SCTLR_EL1.MM"): "no field 'MM'",
