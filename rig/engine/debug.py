@@ -17,15 +17,8 @@ from .process import Children, find_tool, pick_cpu
 from .prompt_job import session_inputs, session_job
 from .qemu import machine_for
 from .session import RunDir
+from .source_files import source_directories
 from .stepping import start_stopped
-
-_SOURCE_LEVELS = 4  # an ELF in build/PRESET/guest/ still finds the tree
-
-
-def source_directories(elf: Path) -> list[str]:
-    """Where relative source names of the debug information may start: here, or above the ELF."""
-    above = list(elf.resolve().parents)[:_SOURCE_LEVELS]
-    return [str(path) for path in dict.fromkeys([Path.cwd(), *above])]
 
 
 def debug(args: argparse.Namespace) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.debug import source_directories
 from engine.paths import RULES
 from engine.prompt_job import plain_job
+from engine.source_files import source_directories
 from prompt import register
 from prompt.base import WordCommand
 from prompt.physical import gdb, quoted_name
