@@ -41,12 +41,12 @@ class Browser:
         from selenium.webdriver.chrome.options import Options
         from selenium.webdriver.chrome.service import Service
 
-        options = Options()
+        options: Any = Options()
         options.binary_location = shutil.which("chromium")
         for option in [*_OPTIONS, f"--user-data-dir={room}"]:
             options.add_argument(option)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = Service(shutil.which("chromedriver"), env={**os.environ, "HOME": str(room)})
+        service = Service(shutil.which("chromedriver") or "", env={**os.environ, "HOME": str(room)})
         self._driver: Any = webdriver.Chrome(service=service, options=options)
         self._driver.set_page_load_timeout(_LOAD_S)
         self._driver.set_script_timeout(_LOAD_S)

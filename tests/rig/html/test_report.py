@@ -178,9 +178,16 @@ class Pages(unittest.TestCase):
     def test_red(self) -> None:
         """The write that is missing is first, with source; the missing barrier has both ends."""
         text = self.text(self.red)
-        for words in ("A rule was broken", "MDSCR_EL1: no instruction wrote it",
-                      "The write", "What depends on it", "msr sctlr_el1, x22",
-                      "put an ISB behind the MSR to SCTLR_EL1", "--at-count 28", "source files"):  # fmt: skip
+        for words in (
+            "A rule was broken",
+            "MDSCR_EL1: no instruction wrote it",
+            "The write",
+            "What depends on it",
+            "msr sctlr_el1, x22",
+            "put an ISB behind the MSR to SCTLR_EL1",
+            "--at-count 28",
+            "source files",
+        ):
             self.assertIn(words, text)
         first = self.browser.ask("return document.querySelector('#first article').id")
         self.assertEqual(first, "el1.t-el0-locked-out")
