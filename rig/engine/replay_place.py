@@ -71,11 +71,9 @@ def checkpoints(result: VariantResult) -> list[Place]:
 def end_of(result: VariantResult, broken: Broken) -> End:
     """How far to record. A guest that ran to its own end in one phase does so again; one that hangs
     is recorded to the last place where a rule broke, or where stepping left it."""
-    for phase in result.phases:
-        if phase.name in ("free-run", "ordering", "step") and "guest ended" in phase.reason.replace(
-            "-", " "
-        ):
-            return End("the guest ends")
+    runs = [phase for phase in result.phases if phase.name in ("free-run", "ordering", "step")]
+    if any("guest ended" in phase.reason.replace("-", " ") for phase in runs):
+        return End("the guest ends")
     if broken.known == EXACT:
         last = broken.place
         for check in result.checks:
@@ -84,10 +82,10 @@ def end_of(result: VariantResult, broken: Broken) -> End:
         return End(f"recorded to the last broken rule, {last.name}", last.count, pc=last.pc)
     if broken.known == ARRIVAL:
         return End(f"the guest was recorded for {_SECONDS:g} s", seconds=_SECONDS)
-    phase = next((p for p in result.phases if p.name == "step"), None)
-    if phase is None:
+    step = next((phase for phase in runs if phase.name == "step"), None)
+    if step is None:
         raise CannotJudge("the guest did not end, and nothing says how far it is to be recorded")
-    return End("recorded to where stepping ran out of time", phase.stepped + phase.run_over)
+    return End("recorded to where stepping ran out of time", step.stepped + step.run_over)
 
 
 def _place(name: str, count: int, where: Where | None) -> Place:

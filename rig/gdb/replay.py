@@ -253,8 +253,7 @@ class WhoWrote(WordCommand):
                 f"rig: {text} was not {what} before instruction {here:,} by the image's code: it "
                 "has the value of reset, or what the machine gave it"
             )
-        told = self._told(target, found, text)
-        assert isinstance(found.old, int) and isinstance(found.new, int)
+        told = self._told(found, text)
         told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
         described = self.session.table[name]
         if found.old == found.new:
@@ -276,10 +275,10 @@ class WhoWrote(WordCommand):
                 f"{', '.join(f'{a:#x}' for a in looked)}): it holds what the loader, a device or "
                 "the rig's filling put there"
             )
-        told = self._told(target, found, f"{text} ({size} bytes at {address:#x})")
+        told = self._told(found, f"{text} ({size} bytes at {address:#x})")
         alias = "" if found.through == address else ", an alias of it"
         told.append(f"  through address {found.through:#x}{alias}")
-        told.append(f"  {_bytes(found.old)} -> {_bytes(found.new)}")
+        told.append(f"  {_bytes(found.old, size)} -> {_bytes(found.new, size)}")
         if found.old == found.new:
             told[-1] += " (the same value)"
         return told
@@ -290,13 +289,13 @@ class WhoWrote(WordCommand):
             raise gdb.GdbError(
                 f"rig: {name} was not written before instruction {here:,}: it is as reset left it"
             )
-        told = self._told(target, found, name)
+        told = self._told(found, name)
         told.append(f"  {name} {found.old:#x} -> {found.new:#x}")
         if found.old == found.new:
             told[-1] += " (the same value)"
         return told
 
-    def _told(self, _target: Target, found: Found, what: str) -> list[str]:
+    def _told(self, found: Found, what: str) -> list[str]:
         where = self.session.stepper.recorder.where(found.insn.pc)
         by = "taking an exception at" if found.by_exception else "by"
         return [
@@ -307,15 +306,14 @@ class WhoWrote(WordCommand):
 
 def _callers() -> list[str]:
     """Who called the function here, as gdb unwinds it: a store is often in a helper."""
-    found = []
+    found: list[str] = []
     try:
         frame = gdb.selected_frame().older()
         while frame is not None and frame.is_valid() and len(found) < _CALLERS:
             place = frame.find_sal()
             file = place.symtab.filename.rpartition("/")[2] if place.symtab else ""
-            found.append(
-                f"{frame.name() or hex(frame.pc())} {file}:{place.line}".removesuffix(" :0")
-            )
+            line = f" {file}:{place.line}" if file else ""
+            found.append(f"{frame.name() or hex(frame.pc())}{line}")
             frame = frame.older()
     except (gdb.error, gdb.MemoryError):
         pass  # no more can be unwound
@@ -350,12 +348,11 @@ def _size_of(text: str, symbol: Any) -> int:
     return min(size or 8, _SIZE_MAX)
 
 
-def _bytes(value: int | bytes) -> str:
+def _bytes(value: int, size: int) -> str:
     """Memory as a number when it is one, else its first bytes."""
-    assert isinstance(value, bytes)
-    if len(value) in (1, 2, 4, 8):
-        return f"{int.from_bytes(value, 'little'):#x}"
-    return value[:16].hex(" ") + (" …" if len(value) > 16 else "")
+    if size in (1, 2, 4, 8):
+        return f"{value:#x}"
+    return value.to_bytes(size, "little")[:16].hex(" ") + (" …" if size > 16 else "")
 
 
 def register(session: Session) -> None:

@@ -38,8 +38,8 @@ class Found:
 
     count: int  # instructions executed before it
     insn: Insn
-    old: int | bytes
-    new: int | bytes
+    old: int  # memory's bytes as a little-endian number
+    new: int
     passed: int = 0  # later writes that left the field as it was
     by_exception: bool = False
     through: int = 0  # memory: the virtual address it was written by
@@ -72,14 +72,14 @@ class Writers:
                 self._timeline.back_one(target)
             found = self._step_over(target, lambda: self._value(name, stub))
             found.by_exception, found.passed = by_exception, passed
-            if whole or (int(found.old) ^ int(found.new)) & mask:  # type: ignore[arg-type]
+            if whole or (found.old ^ found.new) & mask:
                 return found
             passed += 1
             if found.count == 0:
                 break
         return None
 
-    def _step_over(self, target: Target, value: Callable[[], int | bytes]) -> Found:
+    def _step_over(self, target: Target, value: Callable[[], int]) -> Found:
         """What the instruction here changes; the guest stands before it again."""
         before = self._timeline.count()
         insn = self._here(target)
@@ -193,10 +193,10 @@ class Writers:
             return None
         self._timeline.go(target, best)
 
-        def value() -> bytes:
+        def value() -> int:
             at = address if physical is None else physical
             read = target.read if physical is None else target.read_physical
-            return read(at, size) or b""
+            return int.from_bytes(read(at, size) or b"", "little")
 
         found = self._step_over(target, value)
         found.through = through

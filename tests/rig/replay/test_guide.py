@@ -7,6 +7,8 @@ import re
 
 from replay_case import ROOT, ReplayCase, judged, main, replayed
 
+# pylint: disable=missing-function-docstring  # a test's name says what it shows
+
 GUIDE = ROOT / "docs" / "guides" / "time-travel.md"
 GUILTY = "boot_map_range(&map, offset + last_page"
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pexpect
 from replay_case import MSR_DAIFSET, RIG, ReplayCase, environment, judged, main, rig, without
 
+# pylint: disable=missing-function-docstring  # a test's name says what it shows
+
 
 def qemus(folder: Path) -> list[int]:
     """The QEMUs that replay what lies in a directory."""
@@ -110,13 +112,10 @@ class Refusals(ReplayCase):
         self.says(self.refused(2, self.folder), "holds no recording", "--no-replay")
 
     def test_recording_can_be_turned_off_and_changes_no_verdict(self) -> None:
-        for words, more in (((), {"RIG_REPLAY": "0"}), (("--no-replay",), {})):
-            run = self.folder / "off"
-            done = rig(
-                *("step", "--first", "--elf", str(self.elf), "--variant", "el1"),
-                *("--run-dir", str(run), *words),
-                **more,
-            )
+        run = self.folder / "off"
+        words = ["step", "--first", "--elf", str(self.elf), "--variant", "el1"]
+        words += ["--run-dir", str(run)]
+        for done in (rig(*words, RIG_REPLAY="0"), rig(*words, "--no-replay")):
             self.assertEqual(done.returncode, 1)
             self.assertNotIn("recorded", done.stdout)
             self.assertFalse((run / "el1-replay").exists())
