@@ -23,10 +23,11 @@ class TextReport:
     out: TextIO
     quiet: bool = False
     reopen: str = ""  # the command that opens a stop interactively, without its place
+    plain: bool = False  # no colour, whatever the terminal
 
     def __post_init__(self) -> None:
         terminal = self.out.isatty()
-        self._colour = terminal and not os.environ.get("NO_COLOR")
+        self._colour = terminal and not self.plain and not os.environ.get("NO_COLOR")
         self._live = terminal and not self.quiet
         self._progress = False
 

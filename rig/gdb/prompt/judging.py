@@ -51,6 +51,7 @@ class Judging:
     def end(self) -> None:
         """The run is over: no line is half written."""
         self._report.end_progress()
+        self._report = screen()  # the person may turn colours on or off
 
     def counts(self) -> str:
         """What was judged since it was asked last, in words."""

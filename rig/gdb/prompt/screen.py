@@ -21,16 +21,18 @@ class _GdbOutput:
         gdb.flush()
 
     def isatty(self) -> bool:
-        """A terminal, unless gdb itself was told to use no colour."""
+        """Does a person see it?"""
         try:
-            return os.isatty(1) and bool(gdb.parameter("style enabled"))
-        except (OSError, RuntimeError):
+            return os.isatty(1)
+        except OSError:
             return False
 
 
 def screen() -> TextReport:
     """A report on gdb's output, as the rig's commands have one on standard output."""
-    return TextReport(_GdbOutput())  # type: ignore[arg-type] # three methods are all it asks for
+    plain = not gdb.parameter("style enabled")
+    # type: ignore: three methods of a stream are all that it asks for
+    return TextReport(_GdbOutput(), plain=plain)  # type: ignore[arg-type]
 
 
 def marked(text: str) -> str:

@@ -28,7 +28,9 @@ VIRTUAL = 'received: "0"'
 class Prompt:
     """One terminal with a gdb in it."""
 
-    def __init__(self, words: list[str], folder: Path, colour: bool = False) -> None:
+    def __init__(
+        self, words: list[str], folder: Path, colour: bool = False, seen: str = ""
+    ) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "INPUTRC")}
         environment |= {"TERM": "xterm", "TMPDIR": str(folder), "HOME": str(folder)}
         if not colour:
@@ -38,7 +40,9 @@ class Prompt:
             dimensions=(500, 220), timeout=BOUND_S, codec_errors="replace",
         )  # fmt: skip
         self.raw = ""
-        self.opening = self._answer()
+        if seen:  # it is interrupted before there is a prompt
+            self.child.expect(seen)
+        self.opening = "" if seen else self._answer()
 
     def _answer(self) -> str:
         self.child.expect(r"\(gdb\) (\x1b\[[0-9;?]*[a-zA-Z])*$")
@@ -95,13 +99,13 @@ class PromptTest(unittest.TestCase):
         prompt = Prompt(
             ["/usr/bin/python3", "-B", str(RIG), "debug", *map(str, words)], self.work, colour
         )
-        self.addCleanup(self._ended, prompt)
+        self.addCleanup(self.ended, prompt)
         return prompt
 
     def plain(self, *words: str | Path) -> Prompt:
         """A gdb that the rig did not open."""
         prompt = Prompt(["gdb-multiarch", "-q", *map(str, words)], self.work)
-        self.addCleanup(self._ended, prompt)
+        self.addCleanup(self.ended, prompt)
         return prompt
 
     def qemu(self, gdb: str) -> subprocess.Popen[bytes]:
@@ -121,7 +125,8 @@ class PromptTest(unittest.TestCase):
         child.kill()
         child.wait()
 
-    def _ended(self, prompt: Prompt) -> None:
+    def ended(self, prompt: Prompt) -> None:
+        """Leave a prompt; nothing is left in the directory."""
         if prompt.child.isalive():
             prompt.end()
         self.assertEqual([str(path) for path in self.work.glob("rig-*")], [])

@@ -33,7 +33,7 @@ class Faults(PromptTest):
         for name, sentence in FAULTS.items():
             with self.subTest(program=name):
                 prompt = self.open("--elf", BUILD / "user-images" / f"{name}.elf")
-                prompt.ask("hbreak *(vectors+0x400)")
+                prompt.ask("break *(vectors+0x400)")
                 self.shows(prompt.ask("continue"), "Breakpoint 1")
                 self.shows(
                     prompt.ask("rig why-fault"),

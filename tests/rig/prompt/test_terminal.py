@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unittest
 
-from prompt_case import ELF, MODE, VIRTUAL, PromptTest
+from prompt_case import ELF, MODE, RIG, VIRTUAL, Prompt, PromptTest
 
 COMMANDS = (
     "audit",
@@ -125,8 +125,11 @@ class Terminal(PromptTest):
 
     def test_interrupted(self) -> None:
         """Ctrl-C ends what is long; the memory mode is virtual behind it, and all goes on."""
-        prompt = self.open("--elf", ELF, "--at", "mmu-on")
-        prompt.begin("rig until all-complete", "ok   1[5-9]/47")
+        opened = ["/usr/bin/python3", "-B", str(RIG), "debug", "--elf", str(ELF)]
+        prompt = Prompt([*opened, "--at", "all-complete"], self.work, seen="checkpoint 1[45] of 47")
+        self.addCleanup(self.ended, prompt)
+        self.shows(prompt.interrupt(), r"^rig: interrupted: \d+ checks held, 0 broken")
+        prompt.begin("rig until all-complete", "ok   1[6-9]/47")
         self.shows(prompt.interrupt(), r"^rig: interrupted: \d+ checks held, 0 broken", "^#0")
         self.shows(prompt.ask(MODE), VIRTUAL)
         self.shows(prompt.ask("stepi"), r"^(0x|\d+\t)")
