@@ -8,6 +8,7 @@ import os
 import shutil
 import select
 import signal
+import subprocess
 from pathlib import Path
 
 import pexpect
@@ -176,6 +177,29 @@ class Refusals(ReplayCase):
         finally:
             child.close(force=True)
         self.assertEqual(qemus(self.folder), [])
+
+    def test_ctrl_c_while_recording_leaves_no_qemu(self) -> None:
+        told, other = self.folder / "told", self.folder / "tells"
+        os.mkfifo(told)
+        other.write_text(
+            f'#!/bin/sh\ncase "$*" in *rr=record*) echo $$ >{told};; esac\n'
+            f'exec {shutil.which("qemu-system-aarch64")} "$@"\n'
+        )
+        other.chmod(0o755)
+        words = ["step", "--first", "--elf", str(self.elf), "--variant", "el1"]
+        with subprocess.Popen(
+            [RIG, *words, "--run-dir", str(self.folder / "interrupted")],
+            env=environment(RIG_QEMU=str(other)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            qemu = int(told.read_text("ascii"))  # waits until it records
+            running.send_signal(signal.SIGINT)
+            said = running.communicate(timeout=60)[1]
+        self.assertEqual(running.returncode, 130, said)
+        self.says(said, "ended by signal 2")
+        self.ends([qemu])
 
     def ends(self, pids: list[int]) -> None:
         """The processes end, which pidfds tell without polling."""
