@@ -187,6 +187,8 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
             "rig debug --pack kernel.yaml --elf kernel.elf --at mmu-on --batch --eval 'rig map'",
             "one answer, no prompt",
         ),
+        ("rig debug --replay RUN", "where a failed run broke; from there also backwards"),
+        ("rig debug --replay RUN --batch --eval 'rig who-wrote TTBR0_EL1'", "one question to it"),
     ],
     "init": [("rig init --elf kernel.elf", "watch one boot, write a pack to begin with")],
     "completion": [

@@ -103,7 +103,7 @@ def _told(check: Check) -> dict[str, Any]:
         "text": check.text,
         "expected": check.expected,
         "actual": check.actual,
-        "details": check.details[:_DETAILS],
+        "details": [line for line in check.details[:_DETAILS] if not line.endswith(":")],
         "why": check.why,
     }
 

@@ -17,6 +17,7 @@ from .replay_manifest import LOG as EVENTS
 
 SNAPSHOT = "start"
 _POLL_S = 0.005
+_ANSWER_S = 60.0  # a snapshot reads all of the guest's memory
 
 
 def program() -> str:
@@ -74,7 +75,7 @@ def start(children: Children, command: Sequence[str], room: Path) -> tuple[Child
         if time.monotonic() > deadline:
             raise CannotJudge(f"QEMU opened no socket within {START_S:g} s")
     try:
-        return qemu, Qmp(room / QMP_DRIVER)
+        return qemu, Qmp(room / QMP_DRIVER, _ANSWER_S)
     except QmpError as error:
         raise CannotJudge(_why(qemu, error)) from None
 
