@@ -31,7 +31,7 @@ class _GdbOutput:
 def screen() -> TextReport:
     """A report on gdb's output, as the rig's commands have one on standard output."""
     plain = not gdb.parameter("style enabled")
-    # type: ignore: three methods of a stream are all that it asks for
+    # Three methods of a stream are all that it asks for.
     return TextReport(_GdbOutput(), plain=plain)  # type: ignore[arg-type]
 
 

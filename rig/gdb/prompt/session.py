@@ -50,6 +50,12 @@ def in_words() -> Iterator[None]:
         CaptureError, LinkClosed, NotKnown, QmpError, RigError, TargetError, WalkError
     ) as error:  # fmt: skip
         raise gdb.GdbError(f"rig: {error}") from None
+    except OSError as error:
+        raise gdb.GdbError(f"rig: {error.filename or ''}: {error.strerror}") from None
+    except ModuleNotFoundError as error:
+        raise gdb.GdbError(
+            f"rig: gdb's Python has no module {error.name}; Debian has it in python3-{error.name}"
+        ) from None
 
 
 class Session:  # pylint: disable=too-many-instance-attributes # each is known at another time

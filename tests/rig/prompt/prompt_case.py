@@ -19,6 +19,7 @@ RIG = ROOT / "rig" / "rig"
 BUILD = Path(os.environ.get("RIG_TOOLS", ROOT / "build" / "debug" / "rig")).resolve().parent
 ELF = BUILD / "tyrne.elf"
 BOUND_S = 60
+_PROMPT = "prompt-of-the-test> "
 _TAKEN_BACK = re.compile(r"[^\n]*\r\x1b\[K")  # a line of progress, which the next one covers
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\^C")
 MODE = "maintenance packet qqemu.PhyMemMode"
@@ -42,10 +43,19 @@ class Prompt:
         self.raw = ""
         if seen:  # it is interrupted before there is a prompt
             self.child.expect(seen)
+        self._prompt = r"\(gdb\) (\x1b\[[0-9;?]*[a-zA-Z])*$"
         self.opening = "" if seen else self._answer()
+        if not seen:
+            self._own_prompt()
+
+    def _own_prompt(self) -> None:
+        """From now on a prompt that no help text shows."""
+        self.child.sendline(f"set prompt {_PROMPT}")
+        self._prompt = rf"\n(\x1b\[[0-9;?]*[a-zA-Z]|\r)*{re.escape(_PROMPT)}"
+        self._answer()
 
     def _answer(self) -> str:
-        self.child.expect(r"\(gdb\) (\x1b\[[0-9;?]*[a-zA-Z])*$")
+        self.child.expect(self._prompt)
         self.raw = str(self.child.before)
         return _ESCAPES.sub("", _TAKEN_BACK.sub("", self.raw))
 
@@ -62,7 +72,10 @@ class Prompt:
     def interrupt(self) -> str:
         """Ctrl-C, and what follows until the prompt."""
         self.child.sendintr()
-        return self._answer()
+        said = self._answer()
+        if _PROMPT not in self._prompt.replace("\\", ""):
+            self._own_prompt()
+        return said
 
     def completions(self, begun: str) -> list[str]:
         """What TAB TAB offers for a line that is begun, or the line that it makes of it."""

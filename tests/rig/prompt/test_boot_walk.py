@@ -164,7 +164,7 @@ class Places(PromptTest):
 
         # --- the end ----------------------------------------------------------------------------
         ask("delete")
-        self.shows(ask("continue"), "exited normally|Remote connection closed")
+        self.shows(ask("continue"), "exited normally|Remote connection closed|Target disconnected")
         self.shows(ask("rig status"), "there is no guest any more; start another with rig debug")
 
 
