@@ -29,7 +29,7 @@ def change_name(name: str) -> tuple[str, str]:
 
 
 def split_at(text: str) -> tuple[str, int]:
-    """(symbol, offset) of `symbol[+off]`; ("", address) of a link address, for ELFs without symbols."""
+    """(symbol, offset) of `symbol[+off]`; ("", address) of an address: an ELF without symbols."""
     if text.startswith("0x"):
         return "", int(text, 16)
     symbol, _, offset = text.partition("+")

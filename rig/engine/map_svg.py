@@ -152,7 +152,8 @@ def drawing(data: Mapping[str, Any], style: bool = True) -> str:
     height = bottom + 40
     return "\n".join(
         [
-            f'<svg class="map" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:g}" '
+            '<svg class="map" xmlns="http://www.w3.org/2000/svg" '
+            f'viewBox="0 0 {_WIDTH} {height:g}" '
             f'width="{_WIDTH}" height="{height:g}" role="img">',
             f"<title>{escape(title)}: {escape(str(data['regime']))}</title>",
             *([f"<style>{STYLE}</style>"] if style else []),

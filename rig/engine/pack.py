@@ -404,9 +404,9 @@ def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
             pack.data[name] = value
     if data.get("ordering") is not None:
         pack.origin["ordering"] = (reader, ("ordering",))
-    for name, text in (data.get("define") or {}).items():
-        pack.origin[f"define.{name}"] = (reader, ("define", name))
-        del text
+    pack.origin |= {
+        f"define.{name}": (reader, ("define", name)) for name in data.get("define") or {}
+    }
 
 
 def _merge_gdb(pack: Pack, name: str | None, reader: Reader) -> None:

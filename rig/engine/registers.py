@@ -159,9 +159,9 @@ def _read(path: Path, part: str) -> dict[str, Register]:
     # pylint: disable=import-outside-toplevel # not needed inside gdb
     import yaml
 
-    from .schema import YAML_LOADER
+    from .schema import YamlLoader
 
-    data = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
+    data = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
     registers = {}
     for name, item in data[part].items():
         fields = {}

@@ -230,14 +230,14 @@ def _pairs(node: yaml.Node, path: Path, reader: Reader) -> list[tuple[str, yaml.
 
 
 # The same language read by libyaml, ten times as fast: half of a short command's time was this.
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(file: str, text: str, shape: Shape) -> tuple[dict[str, Any], Reader]:
     """Read one document; findings are in the reader, also those of broken YAML."""
     reader = Reader(file)
     try:
-        node = yaml.compose(text, Loader=YAML_LOADER)
+        node = yaml.compose(text, Loader=YamlLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"

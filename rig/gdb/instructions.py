@@ -1,8 +1,8 @@
 """The guest's instructions: read a line of memory at a time, decoded once.
 
 A fetch is a round trip to QEMU, as a step is, and a kernel that switches tasks makes the engine
-forget its code often. What a line holds is what the CPU would fetch until `forget`: the engine calls
-that where a CPU may have to fetch anew.
+forget its code often. What a line holds is what the CPU would fetch until `forget`: the engine
+calls that where a CPU may have to fetch anew.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -119,16 +118,14 @@ static void on_exit_of_qemu(qemu_plugin_id_t id, void *data)
 
 static bool parse_text(const char *hex)
 {
+    static const char digits[] = "0123456789abcdef";
     size_t length = strlen(hex);
-    if (length == 0 || length % 2 != 0 || length / 2 > TEXT_MAX) {
+    if (length == 0 || length % 2 != 0 || length / 2 > TEXT_MAX || strspn(hex, digits) != length) {
         return false;
     }
     for (size_t i = 0; i < length; i += 2) {
-        unsigned int byte = 0;
-        if (strspn(hex + i, "0123456789abcdef") < 2 || sscanf(hex + i, "%2x", &byte) != 1) {
-            return false;
-        }
-        text.bytes[i / 2] = (char)byte;
+        const char pair[] = {hex[i], hex[i + 1], '\0'};
+        text.bytes[i / 2] = (char)strtoul(pair, NULL, 16);
     }
     text.size = length / 2;
     return true;

@@ -25,8 +25,9 @@ from engine.operands import Hit
 from engine.order_check import Settings
 from engine.order_lint import lint_ordering
 from engine.order_operands import Counted, choose_sites
-from engine.order_run import Console, End, Recorder, run_guest, with_shared_ram
+from engine.order_run import Console, Recorder, run_guest, with_shared_ram
 from engine.qemu import Machine, guest_elf, guest_words, with_files
+from engine.run_end import End
 
 
 class Packs(Folder):
