@@ -53,7 +53,8 @@ class _Values:
             if before is None or before == value:
                 continue
             text.append(f"  {name} {before:#x} -> {value:#x}")
-            text += [f"    {line}" for line in change_lines(state.table[name], before, value)]
+            if state.table[name].fields:
+                text += [f"    {line}" for line in change_lines(state.table[name], before, value)]
         return text
 
 
