@@ -31,6 +31,7 @@ class Replay:
         self.session = session
         self.recording: dict[str, Any] = session.job["replay"]
         self.timeline = Timeline(self.recording)
+        session.way = lambda: self.place()[:2]
         gdb.events.stop.connect(self._stopped)
 
     def _stopped(self, _event: Any) -> None:

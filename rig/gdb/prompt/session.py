@@ -72,6 +72,8 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         self._stepper: HandStepper | None = None
         self._begun = False  # has the engine judged the first instruction?
         self._moved = False  # did the person move the guest?
+        # Where in the boot the guest is, when somebody knows better than the checkpoints fired here.
+        self.way: Callable[[], list[str]] | None = None
         self.judging = Judging()
         gdb.events.cont.connect(self._person_moves)
         gdb.events.register_changed.connect(self._person_moves)

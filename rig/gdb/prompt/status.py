@@ -51,7 +51,7 @@ class Status(RigCommand):
         with self.session.stopped():
             state = self.session.state()
             text = [*_cpu(self.session, state), *_translation(state)]
-            text += _way(self.session)
+            text += self.session.way() if self.session.way else _way(self.session)
         lines(text)
 
 
@@ -61,10 +61,9 @@ def _cpu(session: Session, state: LiveState) -> list[str]:
     open_ones = [name for bit, name in _DAIF if not pstate & bit]
     masked = "all masked" if not open_ones else f"{', '.join(open_ones)} open"
     stack = f"SP_EL{level}" if pstate & 1 else "SP_EL0"
-    letters = "".join(name if pstate & bit else name.lower() for bit, name in _DAIF)
     return [
         f"EL{level}, SPSel {pstate & 1} ({stack}), "
-        f"DAIF {letters} = {pstate >> 6 & 0xF:#x} ({masked})",
+        f"DAIF = {pstate >> 6 & 0xF:#x} ({masked})",
         f"PC   {state.pc:#018x} {half(state.pc):<5} {place(session, state.pc)}",
         f"SP   {state.regs[SP]:#018x} {half(state.regs[SP])}",
     ]

@@ -22,7 +22,7 @@ class Places(PromptTest):
         # --- low, nothing translated ------------------------------------------------------------
         self.shows(
             ask("rig status"),
-            r"^EL1, SPSel 1 \(SP_EL1\), DAIF DAIF = 0xf \(all masked\)",
+            r"^EL1, SPSel 1 \(SP_EL1\), DAIF = 0xf \(all masked\)",
             r"^PC +0x0*40080000 low +_start  in \.text  .*start\.S:\d+",
             r"^MMU  off",
             "0 of 47 reached: none reached yet, next entry-el1",
