@@ -23,4 +23,6 @@ function(tyrne_guest_image name compiler)
 endfunction()
 
 tyrne_guest_image(tyrne.elf gcc -DTYRNE_TEST_IMAGES=ON)
-tyrne_guest_image(tyrne-clang.elf clang)
+# Its programs have the names of gcc's: they get a directory of their own, or one build would embed what the other has
+# just linked.
+tyrne_guest_image(tyrne-clang.elf clang -DTYRNE_PROGRAM_DIRECTORY=${CMAKE_BINARY_DIR}/programs-clang)

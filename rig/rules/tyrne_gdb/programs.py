@@ -37,9 +37,9 @@ print(json.dumps(found))
 
 
 def _places(kernel: Kernel) -> list[Path]:
-    """Where programs are looked for: beside the image, and one directory above."""
+    """Where programs are looked for: beside the image, those of other compilers, and above."""
     here = Path(kernel.elf.path).resolve().parent
-    return [here, here.parent]
+    return [here, *sorted(here.glob("programs-*")), here.parent]
 
 
 def _code(path: Path, start: int, size: int) -> bytes:

@@ -194,6 +194,12 @@ class Programs(ObjectsTest):
         self.assertIn("capability for", said["here"])
         self.assertRegex(said["frame"], r"\$1 = from EL1h at 0x\w+, SP_EL0 0x0, DAIF masked")
 
+    def test_programs_of_the_other_compiler(self) -> None:
+        """Each compiler's image carries its own programs, and finds them."""
+        elf = self.build / "tyrne-clang.elf"
+        said = self.on_guest(elf, "hbreak syscall_dispatch", "continue", at("here"), "tyrne tasks")
+        self.assertRegex(self.row(said["here"], "hello"), r"running 1 root 0x\w+ 0x800000 <_start>")
+
     def test_without_the_programs_elf(self) -> None:
         """A program whose ELF is not there: addresses, and where it was looked for."""
         elf = self.folder / "deep" / "tyrne.elf"

@@ -79,12 +79,15 @@ class EntryAtEl1(_Broken):
 
     def test_the_replay_is_in_the_state_of_the_failed_run(self) -> None:
         there_and_back = ["reverse-stepi"] * 5 + ["stepi"] * 5
-        far = ["rig go mmu-on", "rig go broken"]
+        far = ["rig go mmu-on", "rig status", "rig go broken"]
         said = replayed(self.run_dir, REGISTERS, *there_and_back, REGISTERS, *far, REGISTERS)
         self.same_state(said)
         seen = states(said)
         self.assertEqual(seen, [seen[0]] * 3)
         self.says(said, "here broke low-closed")
+        # rig status knows the way from the recording: this gdb has seen no checkpoint fire.
+        status = said.partition("\nMMU  on")[2]
+        self.assertRegex(status, r"\ninstruction [\d,]+ of .*\n  behind checkpoint mmu-on")
 
     def test_registers_are_followed_to_their_writers(self) -> None:
         said = replayed(
