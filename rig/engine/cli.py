@@ -15,6 +15,7 @@ from . import snapshot_command
 from .debug import debug
 from .errors import Exit, PackError, RigError, UsageError
 from .explain import explain
+from .option_types import seconds
 from .paths import DEFAULT_PACK, RULES, pack_path, version
 from .process import Signals
 from .replay_debug import replay
@@ -46,13 +47,6 @@ def _guest_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_P
     )
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text}: must be more than 0 seconds")
-    return value
-
-
 def _judge_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_PACK) -> None:
     _guest_options(parser, pack)
     parser.add_argument(
@@ -65,7 +59,7 @@ def _judge_options(parser: argparse.ArgumentParser, pack: str | None = DEFAULT_P
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         default=120.0,
         metavar="SECONDS",
         help="bound of each phase, seconds (120)",
@@ -159,7 +153,7 @@ def build_parser() -> argparse.ArgumentParser:
     snapshot_command.add_options(taken)
     taken.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         default=120.0,
         metavar="SECONDS",
         help="bound of the run, seconds (120)",
@@ -234,9 +228,27 @@ _OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
 }
 
 
+def _refuse_overwriting(args: argparse.Namespace) -> None:
+    """Old reports are taken away before a run: none of them may be what the run reads."""
+    read = [getattr(args, name, None) for name in ("elf", "log", "baseline", "pack")]
+    known = {os.path.realpath(name) for name in read if name}
+    for option in ("json", "junit", "html", "write_baseline"):
+        name = getattr(args, option, None)
+        if not name:
+            continue
+        ratchet = option == "write_baseline" and name == getattr(args, "baseline", None)
+        if os.path.realpath(name) in known and not ratchet:
+            raise UsageError(
+                f"--{option.replace('_', '-')} {name}: would overwrite what this command reads, or "
+                "another of its files; give it another name"
+            )
+        known.add(os.path.realpath(name))
+
+
 def _judge(args: argparse.Namespace, report: TextReport) -> int:
     if args.run_dir is not None and not args.run_dir:
         raise UsageError("--run-dir is empty")
+    _refuse_overwriting(args)
     prepare_outputs(args.json, args.junit, args.html)
     if args.command == "faults" and args.log:
         return judge_given_log(args, report)

@@ -53,7 +53,7 @@ _COMPARES = SHOWS.replace(
 _RUNS_GDB = SHOWS.replace("0    done", "0    gdb ended; its own exit status otherwise")
 _EXITS: Mapping[str, str] = {
     "map": _COMPARES, "walk": SHOWS, "annotate": SHOWS, "lint": SHOWS, "explain": SHOWS,
-    "snapshot": SHOWS, "init": SHOWS, "completion": SHOWS, "debug": _RUNS_GDB,
+    "snapshot": SHOWS, "completion": SHOWS, "debug": _RUNS_GDB,
 }  # fmt: skip
 
 DETAILS: Mapping[str, str] = {
@@ -99,7 +99,6 @@ gdb stands, `rig snapshot` in it writes the same.""",
     "debug": """\
 Symbols are there on both sides of the jump to high addresses. In gdb, `help rig` lists the
 commands. QEMU ends with gdb.""",
-    "init": "",
     "completion": """\
 Printed for a shell to read: commands, options, and the names that packs and reports hold.""",
 }
@@ -190,7 +189,6 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("rig debug --replay RUN", "where a failed run broke; from there also backwards"),
         ("rig debug --replay RUN --batch --eval 'rig who-wrote TTBR0_EL1'", "one question to it"),
     ],
-    "init": [("rig init --elf kernel.elf", "watch one boot, write a pack to begin with")],
     "completion": [
         ("source <(rig completion bash)", "in this bash; in .bashrc for each"),
         ("rig completion zsh > ~/.zfunc/_rig", "a directory of zsh's fpath"),

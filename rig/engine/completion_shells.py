@@ -32,9 +32,11 @@ _rig_values() # KIND [WORD...]
     anything) ;;
     words) COMPREPLY+=($(compgen -W "${{*:2}}" -- "$cur")) ;;
     *)
-        local names
-        names=$("${{COMP_WORDS[0]/#\\~/$HOME}}" completion --names "$1" --line="${{before[*]}}" 2>/dev/null)
-        COMPREPLY+=($(compgen -W "$names" -- "$cur"))
+        # Names come out of files: no word of theirs may be expanded, as compgen -W would.
+        local name
+        while IFS= read -r name; do
+            [[ -z $name || $name != "$cur"* ]] || COMPREPLY+=("$name")
+        done < <("${{COMP_WORDS[0]/#\\~/$HOME}}" completion --names "$1" --line="${{before[*]}}" 2>/dev/null)
         # A pack may be a file as well.
         if [[ $1 == packs ]]; then
             compopt -o filenames 2>/dev/null

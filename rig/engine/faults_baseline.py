@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,8 +176,12 @@ class Gate:
         self.baseline = None if name is None else load(name)
         if self.out is not None and not Path(self.out).absolute().parent.is_dir():
             raise UsageError(f"--write-baseline {self.out}: no such directory")
+        if self.out and not os.access(Path(self.out).absolute().parent, os.W_OK | os.X_OK):
+            raise UsageError(f"--write-baseline {self.out}: the directory is not writable")
         if self.out == "" or (self.out is not None and Path(self.out).is_dir()):
             raise UsageError(f"--write-baseline {self.out!r}: give a file name")
+        if self.out and Path(self.out).exists():
+            load(self.out)  # only an older baseline is overwritten
         if self.baseline is not None:
             self._fits(self.baseline, guest, variants)
 

@@ -18,7 +18,7 @@ from .pack import Pack
 from .process import Child, Children, find_tool, pick_cpu, tail
 from .qemu import LOG, QMP_EVENTS, SERIAL, Machine, command_line
 from .qmp import Qmp, QmpError
-from .results import Phase, VariantResult
+from .results import GUEST_STOPPED, Phase, VariantResult
 from .run_end import End, Watch, bound_of, end_of
 
 _POLL_S = 0.05
@@ -54,7 +54,7 @@ class FreeRun:
             status = self._wait(qemu, started + bound, watch := Watch(end, self.run_dir, qemu))
             phase.seconds = time.monotonic() - started
             if status is None and watch.come():
-                phase.reason, ended = "guest was stopped", True
+                phase.reason, ended = GUEST_STOPPED, True
             elif status is None:
                 where = where_is(self.run_dir, self.image)
                 place = where.text() if where else UNKNOWN_PLACE

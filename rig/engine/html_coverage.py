@@ -16,7 +16,7 @@ from .lcov_info import FileRecord, merge
 from .paths import need_compiled
 from .plugin import choose
 from .process import find_tool
-from .results import RunResult
+from .results import GUEST_STOPPED, RunResult
 
 _LEAST_S, _TIMES = 5.0, 10.0  # the bound of a run: so many times the free run's, at least
 _LISTED = 300
@@ -29,6 +29,14 @@ def why_not(run: RunResult) -> str:
         return "the guest has no ELF to map what ran to"
     if "qemu" not in run.tools:
         return "the run judged what was recorded before; no guest was started"
+    stopped = [
+        r.machine.variant for r in run.variants if any(p.reason == GUEST_STOPPED for p in r.phases)
+    ]
+    if stopped:
+        return (
+            "the pack's `end` stops the guest, which does not end by itself "
+            f"({', '.join(stopped)}); rig cover --bound measures it"
+        )
     late = [result.machine.variant for result in run.variants if _late(run, result.machine.variant)]
     if late:
         return f"the guest did not end by itself ({', '.join(late)})"

@@ -23,16 +23,17 @@ from .init_maker import Maker
 from .init_pack import Content, text_of
 from .init_finding import Verdict, sorted_out
 from .init_words import parse
+from .option_types import seconds
 from .order_check import GROUP as ORDERING
 from .paths import REGISTERS, RULES, need_compiled
 from .process import find_tool
 from .report_text import TextReport
 
 _EPILOG = """\
-It runs the guest some six times: freely, for its end and its console; under a plugin, for what it
-executes; stepped, for the registers at each checkpoint; and once as `rig run` will with the new
-pack. A rule of the architecture that the guest breaks is listed in the pack, with the line that
-would accept it; nothing is waived.
+It runs the guest some ten times: freely, for its end and its console; under a plugin, for what it
+executes; stepped, for the registers at each checkpoint; and as `rig run` will with the new pack. A
+rule of the architecture that the guest breaks is listed in the pack, with the line that would
+accept it. Only pc-in-text is waived, where the guest runs code that its ELF does not hold.
 
 examples:
   rig init --elf kernel.elf
@@ -66,21 +67,14 @@ def add_options(commands: Any) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="the pack (default: NAME.yaml)")
     parser.add_argument("--name", help="the guest's name (default: the ELF's)")
     parser.add_argument(
-        "--bound", type=_seconds, default=10.0, metavar="S",
+        "--bound", type=seconds, default=10.0, metavar="S",
         help="seconds to watch a guest that does not end by itself (10)",
     )  # fmt: skip
     parser.add_argument(
-        "--timeout", type=_seconds, default=120.0, metavar="S", help="bound of each other run (120)"
+        "--timeout", type=seconds, default=120.0, metavar="S", help="bound of each other run (120)"
     )
     parser.add_argument("--force", action="store_true", help="overwrite the pack")
     parser.add_argument("--quiet", action="store_true", help="only complain")
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text}: must be more than 0 seconds")
-    return value
 
 
 @dataclass
@@ -118,9 +112,9 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
 def _inputs(args: argparse.Namespace) -> _Job:
     elf_path = Path(args.elf).resolve()
     elf = elf_file.load(elf_path)
-    name = args.name or _IDENT.sub("-", elf_path.stem).strip("-") or "guest"
-    if _IDENT.search(name):
-        raise UsageError(f"--name {name}: letters, digits, - _ . + only")
+    name = args.name or _IDENT.sub("-", elf_path.stem).lstrip("-_.+").rstrip("-") or "guest"
+    if _IDENT.search(name) or not name[0].isalnum():
+        raise UsageError(f"--name {name}: letters, digits, - _ . + only, a letter or digit first")
     if args.output == "":
         raise UsageError("-o is empty; give a file name")
     output = Path(args.output or f"{name}.yaml")
@@ -220,7 +214,7 @@ def _tell(content: Content, verdict: Verdict, job: _Job, report: TextReport) -> 
     )
     for note in content.notes:
         report.detail(f"  note: {note}")
-    run = shlex.join(["rig", "run", "--pack", _named(job.output), "--elf", job.elf.path])
+    run = shlex.join(["rig", "run", "--pack", str(job.output), "--elf", job.elf.path])
     for name, error in verdict.errors.items():
         report.line(f"  {name} could not judge: {error} (more time: --timeout)")
     for defect in verdict.defects:
@@ -240,8 +234,3 @@ def _tell(content: Content, verdict: Verdict, job: _Job, report: TextReport) -> 
         report.detail("its first run held")
     report.detail(f"next: {run}")
     return Exit.BROKEN if verdict.findings else Exit.HELD
-
-
-def _named(path: Path) -> str:
-    """A path that --pack takes for a path."""
-    return str(path)

@@ -5,7 +5,6 @@ the image."""
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,14 +13,11 @@ from pathlib import Path
 from .elf import Elf
 from .image import HIGH_HALF, Alias, Image
 from .init_alias import exact, function_of, place_of
-from .init_watch import Event
+from .init_watch import Event, written_control
 from .operands import stopped_guest
 from .registers import Table
 from .rsp import Gone
 
-# What decides how addresses are translated and where exceptions go.
-_CONTROLS = ("TTBR0", "TTBR1", "TCR", "MAIR", "SCTLR", "VBAR", "HCR", "CPACR", "CPTR")
-_WRITE = re.compile(r"msr (\w+), ")
 MOST = 24
 _STEPS = 4_000
 _RETURNS = 4
@@ -118,9 +114,8 @@ class Planner:
         return point
 
     def _written(self, event: Event) -> Point | None:
-        match = _WRITE.match(event.text)
-        name = match[1].upper() if match else ""
-        if name not in self.table or name.partition("_EL")[0] not in _CONTROLS:
+        name = written_control(event)
+        if name not in self.table:
             return None
         trigger = self._after(f"msr {name.lower()}, *", event)
         what, why = f"{name.lower().replace('_', '-')}-written", f"{name} was written"
@@ -133,7 +128,7 @@ class Planner:
         self._seen[pattern, "*"] += inside != ""
         nth = self._seen[pattern, inside]
         if inside:
-            return f'after: {{insn: "{pattern}", in: {inside}, nth: {nth}}}'
+            return f'after: {{insn: "{pattern}", in: {json.dumps(inside)}, nth: {nth}}}'
         return f'after: {{insn: "{pattern}", nth: {nth}}}'
 
     def _landing(self, pc: int, event: Event) -> Point:

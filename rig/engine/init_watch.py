@@ -4,6 +4,7 @@ took, and its event trace."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections import Counter
@@ -26,6 +27,9 @@ _LOG_MOST = 64 << 20  # bytes of exceptions: a guest that faults for ever writes
 # One of the runs for the event trace executes one instruction at a time.
 MOST = 60_000_000
 _ROUND = 1_000_000
+# What decides how addresses are translated and where exceptions go.
+_CONTROLS = ("TTBR0", "TTBR1", "TCR", "MAIR", "SCTLR", "VBAR", "HCR", "CPACR", "CPTR")
+_WRITE = re.compile(r"msr (\w+), ")
 _GATE_S = 120.0
 
 
@@ -45,6 +49,7 @@ class Ending:
     how: str  # for people
     instructions: int
     reset: bool = False  # it ended by a reset
+    watched: int = 0  # instructions that were seen, and can be traced
 
 
 @dataclass
@@ -58,6 +63,13 @@ class Event:
     opcode: int
     name: str  # class of the instruction
     text: str
+
+
+def written_control(event: Event) -> str:
+    """The translation or exception control that an instruction writes; "" for any other event."""
+    match = _WRITE.match(event.text)
+    name = match[1].upper() if match else ""
+    return name if name.partition("_EL")[0] in _CONTROLS else ""
 
 
 @dataclass
@@ -90,14 +102,37 @@ class Boot:
         """All of it; raises CannotJudge when there is nothing to watch."""
         self.say("watching a free run")
         ending = self._ending()
+        if ending.end.until:
+            ending = self._nothing_behind(ending)
         if ending.end.until or ending.end.instructions:
             room = self._free("seen", ending.end)
+            ending.instructions = left_of(room)  # exact, and the same each time
         else:
             room = self.room / "first"  # it saw the whole of it
         seen = Seen(ending, self._console(room), self._gate(room / LOG))
         self.say("recording what it executes")
         seen.events = list(self._events(self._trace(ending.end)))
         return seen
+
+    def _nothing_behind(self, ending: Ending) -> Ending:
+        """A guest whose console rests may be waiting, or may be about to switch its MMU on: the end
+        behind its last text, or the instructions in which all controls that it wrote are written.
+        """
+        self.say("looking for a boot that goes on behind the console's last text")
+        written = self._controls(ending.end)
+        if self._controls(End(instructions=ending.watched)) <= written:
+            return ending
+        wanted = ending.instructions
+        while wanted < ending.watched:
+            wanted = min(max(wanted * 4, _ROUND), ending.watched)
+            if self._controls(End(instructions=wanted)) > written:
+                break
+        how = "the guest runs on; it writes system registers behind the console's last text"
+        return Ending(End(instructions=wanted), how, wanted)
+
+    def _controls(self, end: End) -> int:
+        """How many writes of controls a run to this end executes."""
+        return sum(bool(written_control(event)) for event in self._events(self._trace(end)))
 
     def _room(self, name: str) -> Path:
         path = self.room / name
@@ -166,9 +201,11 @@ class Boot:
             qemu = children.start("qemu", self._command(end), room)
             events = let_go(qemu, room)
             watch, deadline = Watch(end, room, qemu), time.monotonic() + self.timeout
-            while qemu.wait(_POLL_S) is None and not watch.come():
+            while (status := qemu.wait(_POLL_S)) is None and not watch.come():
                 if time.monotonic() > deadline:
                     raise CannotJudge(f"{end.missed()} within {self.timeout:g} s, as it did before")
+            if status is not None:
+                raise CannotJudge(f"{died(qemu, status)}: it did not end there the first time")
             if events:
                 events.close()
         return room
@@ -269,7 +306,8 @@ def choose_stop(console: bytes, samples: list[Sample]) -> Ending:
                 if last
                 else "what follows takes too many instructions to be traced"
             )
-            return Ending(End(until=text), f"the guest runs on; {how}", reached)
+            words = f"the guest runs on; {how}"
+            return Ending(End(until=text), words, reached, watched=min(count, MOST))
     wanted = min(MOST, max(count // 4, 1))
     wanted = max(wanted // _ROUND * _ROUND, min(wanted, _ROUND))
     why = (

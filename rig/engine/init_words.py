@@ -55,7 +55,8 @@ _FILES = {
     "-kernel", "-initrd", "-dtb", "-bios", "-pflash", "-sd", "-mtdblock", "-hda", "-hdb", "-cdrom"
 }  # fmt: skip
 _WRITTEN = {"-drive", "-pflash", "-sd", "-mtdblock", "-hda", "-hdb", "-blockdev"}
-_FILE_PART = re.compile(r"(?<![\w-])(file|filename|file\.filename)=([^,]+)")
+_FILE_PART = re.compile(r"(?:^|(?<=,))(file|filename|file\.filename|path)=([^,]+)")
+_TEXTS = {"-append", "-fw_cfg", "-smbios", "-uuid"}  # what they say is the guest's
 
 
 @dataclass
@@ -128,6 +129,10 @@ def _take(words: Words, option: str, value: str | None, elf: Path) -> None:
         words.notes.append(f"{shown}: left out: {_RIG_SETS[option]}")
     elif option == "-kernel" and Path(_need(option, value)).resolve() == elf:
         words.notes.append(f"{shown}: left out: the rig loads the ELF that it is given")
+    elif option == "-object" and value and value.startswith(("rng-random", "rng-egd")):
+        raise UsageError(f"--qemu: {shown}: no two runs would be the same; use rng-builtin")
+    elif option in _TEXTS:
+        words.extra += [option, _need(option, value)]
     elif option in _FILES:
         words.extra += [option, _file(_need(option, value), shown)]
     else:
@@ -138,6 +143,8 @@ def _take(words: Words, option: str, value: str | None, elf: Path) -> None:
 
 def _machine(words: Words, text: str) -> None:
     parts = text.split(",")
+    if "=" in parts[0] and not parts[0].startswith("type="):
+        parts.insert(0, words.board)
     kept = []
     for part in parts[1:]:
         if part.startswith("accel=") and part != "accel=tcg":
@@ -146,8 +153,9 @@ def _machine(words: Words, text: str) -> None:
             raise UsageError(f"--qemu: -M {text}: the rig gives RAM itself; leave {part} out")
         if not part.startswith(("accel=", "dtb-randomness=")):
             kept.append(part)
+    # QEMU takes a board from one -machine and merges the options of all.
     words.board = parts[0].removeprefix("type=")
-    words.options = ",".join(kept)
+    words.options = ",".join(part for part in (words.options, *kept) if part)
 
 
 def _file(name: str, shown: str) -> str:

@@ -166,18 +166,26 @@ CPU_FEATURES = ("ets2", "bbm1", "bbm2", "exs", "idc", "dic")
 ALL_ORDERING = "arm64/all"
 
 
+_UNTIL_MOST = 256  # bytes that the end plugin looks for
+
+
+def _too_long(item: dict[str, Any]) -> str:
+    long = len(str(item.get("until", "")).encode()) > _UNTIL_MOST
+    return f"has an until of more than {_UNTIL_MOST} bytes, expected a shorter text" if long else ""
+
+
 def _wrong_end(item: dict[str, Any]) -> str:
     if "until" in item and "ends" in item:
         return "has until and ends, expected one of them: a run ends in one way"
     if "bound" in item and item.get("ends") != "bound" and "until" not in item:
         return "has bound, expected it with ends: bound or until only (else --timeout bounds a run)"
-    return ""
+    return _too_long(item)
 
 
 def _no_end(item: dict[str, Any]) -> str:
     found = [name for name in ("by", "until", "instructions") if name in item]
     if len(found) == 1:
-        return ""
+        return _too_long(item)
     return f"has {' and '.join(found) or 'none'}, expected one of by, until and instructions"
 
 

@@ -20,7 +20,7 @@ INSTALLED = (RIG / "VERSION").is_file()
 REGISTERS = RIG / "sysregs.yaml" if INSTALLED else ROOT / "arch" / "aarch64" / "sysregs.yaml"
 # What --pack is when it is not given: the tree's own guest, and nobody's once installed.
 DEFAULT_PACK = None if INSTALLED else "tyrne"
-PRESETS = ("debug", "release", "host")
+PRESETS = ("debug", "release", "host", "rig")
 
 
 def version() -> str:

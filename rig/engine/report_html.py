@@ -37,8 +37,11 @@ _COLOUR = {0: "good", 1: "bad", 3: "open", 124: "open"}
 def _date() -> str:
     """The day and time of the run, or of SOURCE_DATE_EPOCH for reports that can be reproduced."""
     text = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = int(text) if text.isdigit() else int(time.time())
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
+    try:
+        moment = time.gmtime(int(text))
+    except (ValueError, OverflowError, OSError):  # not set, or no time
+        moment = time.gmtime()
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", moment)
 
 
 def _tile(number: Part, words: str, cls: str | None = None) -> Html:

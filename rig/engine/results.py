@@ -14,6 +14,7 @@ from .image import Image
 from .exception_log import Row
 from .qemu import Machine
 
+GUEST_STOPPED = "guest was stopped"  # Phase.reason: where the pack's `end` says, not by itself
 VERDICTS = {
     0: "all rules held",
     1: "a rule was broken",

@@ -111,13 +111,19 @@ class Watch:
         self._seen = -1
         self._since = (0.0, 0.0)  # CPU seconds and time when the guest was last seen to go on
         self._looks = 0
+        self._came = False
 
     def instructions(self) -> int:
         """Instructions that began to execute so far, by whole blocks."""
         return self._note()[0]
 
     def come(self) -> bool:
-        """Has the end come that the run was to have? Then QEMU can be killed."""
+        """Has the end come that the run was to have? Then QEMU can be killed. What came stays so: a
+        thread of QEMU that is busy at the next look does not wake the guest."""
+        self._came = self._came or self._comes()
+        return self._came
+
+    def _comes(self) -> bool:
         if not self._end.exact:
             return False
         count, ending = self._note()

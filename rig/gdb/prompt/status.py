@@ -62,8 +62,7 @@ def _cpu(session: Session, state: LiveState) -> list[str]:
     masked = "all masked" if not open_ones else f"{', '.join(open_ones)} open"
     stack = f"SP_EL{level}" if pstate & 1 else "SP_EL0"
     return [
-        f"EL{level}, SPSel {pstate & 1} ({stack}), "
-        f"DAIF = {pstate >> 6 & 0xF:#x} ({masked})",
+        f"EL{level}, SPSel {pstate & 1} ({stack}), " f"DAIF = {pstate >> 6 & 0xF:#x} ({masked})",
         f"PC   {state.pc:#018x} {half(state.pc):<5} {place(session, state.pc)}",
         f"SP   {state.regs[SP]:#018x} {half(state.regs[SP])}",
     ]

@@ -3,7 +3,7 @@
  *
  *   -plugin librigend-N.so,out=FILE[,instructions=N][,until=HEX,console=FILE]
  *
- * It stops before the block in which the Nth instruction would execute, or behind the store to a
+ * It stops before the block in which instruction N + 1 would execute, or behind the store to a
  * device that brought the text (its bytes in hexadecimal) into the console's file. The virtual CPU
  * then stands still inside QEMU, where neither exceptions nor other plugins see any more of the
  * guest, until the driver kills QEMU: a request to quit would come some instructions later, and

@@ -284,6 +284,14 @@ class Inputs(RigTest):
                 done = self.rig(*base, *options, **no_qemu)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(words, done.stderr)
+        kept = self.work / "kept.json"
+        kept.write_text("{}", encoding="utf-8")
+        for option in ("--json", "--html"):
+            words = ("faults", "--pack", PACK, "--elf", self.guest(), "--baseline", kept)
+            self.refuse("would overwrite what this command reads", *words, option, kept)
+        self.assertTrue(kept.exists())
+        both = (*base, "--json", self.work / "x", "--html", self.work / "x")
+        self.refuse("or another of its files", *both)
         old = self.work / "old.json"
         old.write_text("{}", encoding="utf-8")
         self.refuse("no pack|cannot read", "run", "--pack", "nothing", "--json", old)

@@ -48,6 +48,15 @@ class Endless(InitTest):
         said = self.rig("faults", "--pack", never, "--elf", elf, status=124).stdout
         self.assertIn("the console did not show 'login:' within 2 s", said)
 
+    def test_a_console_that_rests_is_not_the_end_of_a_boot(self) -> None:
+        """What is written long behind the last text has its checkpoint."""
+        elf = self.tiny("late")
+        done, pack = self.init(elf)
+        self.assertIn("it writes system registers behind the console's last text", done.stdout)
+        text = pack.read_text(encoding="utf-8")
+        self.assertRegex(text, r"end: \{instructions: \d+\}")
+        self.assertIn('after: {insn: "msr vbar_el1, *"', text)
+
     def test_a_guest_that_sleeps_for_good_ends_there(self) -> None:
         """QEMU runs on; the guest does not."""
         elf = self.tiny("sleeps")

@@ -1,7 +1,8 @@
 /*
  * A tiny guest for the tests of rig init: one line on the console, the MMU never on. One macro says
  * what becomes of it: TINY_OFF ends the run, TINY_SLEEPS sleeps for good, TINY_FAULTS dies at once,
- * TINY_SILENT prints nothing; without one it loops for ever.
+ * TINY_SILENT prints nothing, TINY_LATE writes VBAR_EL1 long after it has printed; without one it
+ * loops for ever.
  */
     .section .text, "ax"
     .globl _start
@@ -30,6 +31,13 @@ _start:
     movz x0, #0x8400, lsl #16
     movk x0, #8
     hvc #0
+#elif defined(TINY_LATE)
+    mov x3, #0x20000
+3:  subs x3, x3, #1
+    b.ne 3b
+    msr vbar_el1, x2
+    isb
+4:  b 4b
 #else
     b 2b
 #endif

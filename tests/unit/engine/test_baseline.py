@@ -297,6 +297,11 @@ class BaselineFiles(unittest.TestCase):
             self.gate(write_baseline=str(self.folder / "no" / "b.json"))
         with self.assertRaisesRegex(UsageError, "give a file name"):
             self.gate(write_baseline=str(self.folder))
+        pack = self.folder / "pack.yaml"
+        pack.write_text("guest: g\n", encoding="utf-8")
+        with self.assertRaisesRegex(RigError, "pack.yaml"):
+            self.gate(write_baseline=str(pack))
+        self.assertEqual(pack.read_text(encoding="utf-8"), "guest: g\n")
         parser = argparse.ArgumentParser(exit_on_error=False)
         faults_baseline.add_options(parser)
         for wrong in ("-1", "x", "nan"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -180,6 +181,19 @@ class Bash(unittest.TestCase):
         for words, wanted in cases.items():
             with self.subTest(words):
                 self.assertEqual(self.replies(*words), wanted)
+
+    def test_names_are_only_words(self) -> None:
+        """A report is somebody's file: nothing in it is run or expanded, and no sign is lost."""
+        with tempfile.TemporaryDirectory() as folder:
+            report, made = Path(folder) / "report.json", Path(folder) / "made"
+            names = [f"$(touch {made})x", "_ZN$LT$foo", "a*", "`id`"]
+            report.write_text(
+                json.dumps({"variants": [{"checks": [{"group": name} for name in names]}]}),
+                encoding="utf-8",
+            )
+            offered = self.replies("verdict", str(report), "--group", "")
+            self.assertEqual(sorted(offered), sorted(names))
+            self.assertFalse(made.exists())
 
     def test_a_person_presses_tab(self) -> None:
         """In an interactive bash on a terminal."""

@@ -7,6 +7,7 @@ import struct
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from support import TABLE, make_elf
 
@@ -17,7 +18,7 @@ from engine.elf import Elf, Section
 from engine.errors import PackError, UsageError
 from engine.init_watch import Sample
 from engine.lint import lint
-from engine.run_end import End, bound_of, end_of
+from engine.run_end import End, Watch, bound_of, end_of
 
 _CODE, _LINKED = 0x1000, 0xFFFF000040080000
 
@@ -67,6 +68,17 @@ class Words(unittest.TestCase):
         self.assertEqual(self.parse(f"-kernel {__file__}").extra, [])
         self.assertEqual(self.parse("-kernel /bin/true").extra[0], "-kernel")
 
+    def test_texts_for_the_guest_stay_as_they_are(self) -> None:
+        """They may look like file names."""
+        text = "root=/dev/vda file=/no/such"
+        words = self.parse(f"-append '{text}' -fw_cfg opt/x,string=file=abc")
+        self.assertEqual(words.extra, ["-append", text, "-fw_cfg", "opt/x,string=file=abc"])
+
+    def test_several_machines_are_one(self) -> None:
+        """As QEMU merges them."""
+        words = self.parse("-machine virt,gic-version=3 -machine virtualization=on")
+        self.assertEqual((words.board, words.options), ("virt", "gic-version=3,virtualization=on"))
+
     def test_what_no_verdict_can_rest_on_is_refused(self) -> None:
         """In words, with what to do."""
         self.refuse("-enable-kvm", "KVM", "leave it out")
@@ -81,6 +93,7 @@ class Words(unittest.TestCase):
         self.refuse("qemu-system-riscv64 -M virt", "not for AArch64")
         self.refuse("-append 'open", "quote")
         self.refuse("-M", "no value")
+        self.refuse("-object rng-random,filename=/dev/urandom,id=r", "no two runs", "rng-builtin")
 
 
 class Aliases(unittest.TestCase):
@@ -188,6 +201,7 @@ class Keys(unittest.TestCase):
             ("by: guest, until: x", "has by and until, expected one"),
             ("by: bound", "expected one of guest, sleep"),
             ("instructions: 0", "expected at least 1"),
+            (f"until: {'x' * 257}", "until of more than 256 bytes"),
         ):
             self.assertIn(words, self.findings(f"end: {{{end}}}"))
 
@@ -203,6 +217,17 @@ class Keys(unittest.TestCase):
         self.assertEqual(self.findings(pack % "0xffffffff40080000"), "")
         self.assertIn("expected symbol, symbol+0x10 or 0x40080000", self.findings(pack % "0xzz"))
         self.assertIn("no symbol 'nowhere'", self.findings(pack % "nowhere"))
+
+
+class Watches(unittest.TestCase):
+    """The driver's looks at a run that has an end of its own."""
+
+    def test_what_came_stays_so(self) -> None:
+        """A busy thread of QEMU at the next look does not wake the guest."""
+        with tempfile.TemporaryDirectory() as folder:
+            watch = Watch(End(sleeps=True), Path(folder), mock.Mock())
+            with mock.patch.object(Watch, "asleep", side_effect=[False, True, False]):
+                self.assertEqual([watch.come() for _ in range(4)], [False, True, True, True])
 
 
 class Budgets(unittest.TestCase):
