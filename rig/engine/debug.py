@@ -75,4 +75,4 @@ def open_gdb(job: dict[str, Any], elf: Path, path: Path, lines: Sequence[str], b
             restore_signals=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-    return done.returncode
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode

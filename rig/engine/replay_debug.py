@@ -24,6 +24,11 @@ _BOUND_S = 60.0
 
 def replay(args: argparse.Namespace) -> int:
     """Open gdb on the replayed run; returns the exit code."""
+    for option in ("cpu", "memory", "every_instruction"):
+        if getattr(args, option):
+            raise UsageError(
+                f"--{option.replace('_', '-')}: a recording has its own machine; leave it out"
+            )
     folder = _recording(Path(args.replay), args.variant)
     manifest = replay_manifest.load(folder)
     elf = _same_elf(manifest, args.elf)
@@ -155,7 +160,7 @@ def _job(folder: Path, manifest: Manifest, elf: Path) -> dict[str, Any]:
         raise CannotJudge(f"{folder / JOB}: the recording is damaged: {error}") from None
     job["elf"]["path"] = str(elf)
     job |= {"walker": str(compiled("librigwalk.so", elf) or ""), "witnesses": 0, "snapshots": {}}
-    # Memory was filled before the recording began.
-    job |= {"poison": [], "stop_at": "", "stop_count": 0}
+    # Memory was filled before the recording began; the console holds text of the guest's future.
+    job |= {"poison": [], "stop_at": "", "stop_count": 0, "serial": ""}
     job["replay"] = {**asdict(manifest), "qmp": QMP_EVENTS, "folder": str(folder)}
     return job

@@ -23,7 +23,7 @@ from typing import Any
 from . import elf as elf_file
 from . import pack as pack_file
 from . import registers, replay_manifest, replay_qemu
-from .errors import CannotJudge, RigError
+from .errors import CannotJudge
 from .freerun import died
 from .image import Image
 from .paths import REGISTERS, RULES, compiled, pack_path
@@ -64,7 +64,7 @@ def record_again(
             if len(run.variants) > 1:
                 words += ["--variant", name]
             report.line(f"recorded: {shlex.join(words)}")
-        except (RigError, QmpError, OSError) as error:
+        except Exception as error:  # pylint: disable=broad-exception-caught # no verdict's matter
             if getattr(error, "code", 0) > 128:
                 raise  # Ctrl-C ends the rig, not only this
             shutil.rmtree(run_dir / f"{name}{SUFFIX}", ignore_errors=True)
@@ -178,7 +178,7 @@ class _Recorder:
         manifest.ended = end.why
         with Children(pick_cpu()) as children:
             qemu, qmp = replay_qemu.start(children, command, folder)
-            stub = Rsp(folder / GDB_SOCKET, time.monotonic() + _BOUND_S)
+            stub = _stub(folder / GDB_SOCKET)
             try:
                 self._prepare(stub, qmp, job)
                 watching = Qmp(folder / QMP_ENGINE, _ANSWER_S)
@@ -284,9 +284,17 @@ class _Recorder:
             shutil.rmtree(room, ignore_errors=True)
 
 
+def _stub(path: Path) -> Rsp:
+    """A connection to the stub; raises CannotJudge when QEMU is gone already."""
+    try:
+        return Rsp(path, time.monotonic() + _BOUND_S)
+    except (Gone, TimeoutError) as error:
+        raise CannotJudge(f"QEMU's stub does not answer: {error}") from None
+
+
 def _arrival(place: Place, room: Path, qmp: Qmp) -> Place:
     """The same place with the count of the first arrival at its PC."""
-    stub = Rsp(room / GDB_SOCKET, time.monotonic() + _BOUND_S)
+    stub = _stub(room / GDB_SOCKET)
     try:
         stub.breakpoint(place.pc, True)
         if stub.pc() != place.pc:

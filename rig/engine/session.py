@@ -240,10 +240,14 @@ def run_variants(
         if args.group is not None:
             _only_group(run, args.group)
         keep = run.code() != 0
-        if keep:
-            replay_record.record_again(args, run, run_dir.path, report)
         kept = str(run_dir.path) if keep or args.run_dir else ""
         run.reopen, run.kept = report.reopen, kept
+        if keep:
+            try:
+                replay_record.record_again(args, run, run_dir.path, report)
+            except RigError:  # Ctrl-C: what was judged is judged
+                _write_reports(args, run, report)
+                raise
         report.summary(run, kept)
         _write_reports(args, run, report)
     except RigError:

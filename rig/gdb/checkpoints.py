@@ -28,6 +28,7 @@ class Checkpoint:
     seen: int = 0  # instructions that matched its pattern
     fired: bool = False
     unseen: bool = False  # it may have been passed while nobody looked
+    lost: bool = False  # nobody can tell any more when it is reached: it never fires
     addresses: frozenset[int] = frozenset()
 
     @property
@@ -72,8 +73,19 @@ class Checkpoints:
                 item.addresses = frozenset(image.variants(link))
                 for address in item.addresses:
                     at.setdefault(address, []).append(item)
+            item.lost = "marker" in rule and not serial
             items.append(item)
         return Checkpoints(items, image, evaluator, recorder, serial, at)
+
+    def passed_by(self) -> None:
+        """The guest ran while nobody looked. What it printed meanwhile was printed somewhere, and
+        an instruction whose executions are counted was executed any number of times."""
+        for item in self.printed():
+            item.lost = True
+        counted = {pattern for pattern, nth in map(_pattern, self.items) if nth > 1}
+        for item in self.items:
+            item.lost = item.lost or (not item.fired and _pattern(item)[0] in counted)
+            item.unseen = not item.fired
 
     # --- firing -----------------------------------------------------------------------------------
 
@@ -82,7 +94,9 @@ class Checkpoints:
         found = []
         for item in self.items:
             pattern = item.rule.get("after") or item.rule.get("before")
-            if item.fired or not pattern or not fnmatchcase(insn.text, pattern["insn"].lower()):
+            if item.fired or item.lost or not pattern:
+                continue
+            if not fnmatchcase(insn.text, pattern["insn"].lower()):
                 continue
             inside = pattern.get("in")
             if inside is None or self._inside(insn.pc, inside):
@@ -94,14 +108,14 @@ class Checkpoints:
 
     def pending_markers(self) -> bool:
         """Is a marker still waited for?"""
-        return any("marker" in item.rule and not item.fired for item in self.items)
+        return any("marker" in item.rule and not (item.fired or item.lost) for item in self.items)
 
     def count(self, insn: Insn, key: str) -> list[Checkpoint]:
         """Checkpoints that fire now, `before` or `after` this execution of the instruction."""
         due = []
         for item in insn.triggers:
             pattern = item.rule.get(key)
-            if pattern is None or item.fired:
+            if pattern is None or item.fired or item.lost:
                 continue
             item.seen += 1
             if item.seen == pattern.get("nth", 1):
@@ -134,7 +148,7 @@ class Checkpoints:
             item
             for item in self.items
             if "marker" in item.rule
-            and not item.fired
+            and not (item.fired or item.lost)
             and any(line_shows(line, item.rule["marker"]) for line in lines)
         ]
 
@@ -174,7 +188,7 @@ class Checkpoints:
     def _order(self, item: Checkpoint, where: Where) -> Check:
         check = self._check(item, "", "reached", "reached in order", where)
         before = self.items[: item.index]
-        missing = [other.id for other in before if not (other.fired or other.unseen)]
+        missing = [other.id for other in before if not (other.fired or other.unseen or other.lost)]
         if missing:
             check.status = FAIL
             check.text = "reached out of order"
@@ -224,6 +238,12 @@ class Checkpoints:
                 check.expected = f"to be reached ({trigger_text(item.rule)})"
                 check.actual = f"stepping ended at {last.text()}"
             self.recorder.check(check)
+
+
+def _pattern(item: Checkpoint) -> tuple[tuple[object, object], int]:
+    """The instruction that a checkpoint waits for and where, and which execution of it."""
+    pattern = item.rule.get("after") or item.rule.get("before") or {}
+    return (pattern.get("insn"), pattern.get("in")), pattern.get("nth", 1)
 
 
 def trigger_text(rule: dict[str, Any]) -> str:

@@ -93,14 +93,14 @@ def main() -> None:
     """Run; whatever goes wrong becomes a non-zero exit status with words on stderr."""
     try:
         status = _run()
-    except (GuestEnded, TargetError, QmpError) as error:
+    except (GuestEnded, TargetError, QmpError, gdb.error) as error:
         print(f"rig: {error}", file=sys.stderr)
         status = 3
     except Exception:  # pylint: disable=broad-exception-caught # gdb would only print it and go on
         traceback.print_exc()
         status = 70
     sys.stderr.flush()
-    if not os.environ.get("RIG_INTERACTIVE"):
+    if status or not os.environ.get("RIG_INTERACTIVE"):  # without guest or commands: no prompt
         # pylint: disable-next=protected-access # the documented way
         os._exit(status)  # without gdb's own farewell to a guest that may be gone
 

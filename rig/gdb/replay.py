@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from replay_writers import PSTATE_FIELDS, Found, Writers
 from target import Target
 
 _ALL = (1 << 64) - 1
+_GENERAL = re.compile(r"x(?:[0-9]|[12][0-9]|30)")
+_OTHER_NAMES = {"lr": "x30", "fp": "x29"}
 _SIZE_MAX = 4096
 _CALLERS = 4
 _WORDS = ("start", "broken", "end")
@@ -31,6 +34,7 @@ class Replay:
         self.session = session
         self.recording: dict[str, Any] = session.job["replay"]
         self.timeline = Timeline(self.recording)
+        session.guest_moved()  # it stands somewhere in its boot
         session.way = lambda: self.place()[:2]
         gdb.events.stop.connect(self._stopped)
 
@@ -56,9 +60,9 @@ class Replay:
             try:
                 yield target
             except (Interrupted, gdb.GdbError) as error:
-                if interrupt_waits():
+                self.timeline.go(target, here, patient=True)
+                while interrupt_waits():
                     signal.sigtimedwait({signal.SIGINT}, 0)
-                self.timeline.go(target, here)
                 if isinstance(error, gdb.GdbError):
                     raise
                 raise gdb.GdbError(f"rig: interrupted; back at instruction {here:,}") from None
@@ -218,11 +222,9 @@ class WhoWrote(WordCommand):
                 raise self.wrong(f"SIZE is 1 to {_SIZE_MAX} bytes, not {size}")
             return self._memory(target, text[1:], address_of(expression, self.word), size, here)
         core = text.lower().removeprefix("$")
-        number = (
-            31 if core == "sp" else int(core[1:]) if core[:1] == "x" and core[1:].isdigit() else 32
-        )
-        if number < 32:
-            return self._general(target, core, number, here)
+        core = _OTHER_NAMES.get(core, core)
+        if core == "sp" or _GENERAL.fullmatch(core):
+            return self._general(target, core, 31 if core == "sp" else int(core[1:]), here)
         name, _, part = text.removeprefix("$").partition(".")
         table = self.session.table
         stub = offered(self.session, table)
@@ -232,7 +234,7 @@ class WhoWrote(WordCommand):
             symbol = self.session.image.elf.symbols.get(text)
             if symbol is None and not _evaluates(text):
                 raise self.wrong(f"{error}; and no symbol or expression of gdb either") from None
-            address = address_of(text, self.word)
+            address = self._place_of(text) if symbol is None else symbol.value
             return self._memory(target, text, address, _size_of(text, symbol), here)
         if name not in table:
             raise self.wrong(f"{name} is not in the architecture table: its writes are not known")
@@ -243,6 +245,13 @@ class WhoWrote(WordCommand):
         except UnknownName as error:
             raise self.wrong(str(error)) from None
         return self._system(target, name, stub, mask, text, here)
+
+    def _place_of(self, text: str) -> int:
+        """Where the object is that an expression of gdb names: not its value."""
+        value = gdb.parse_and_eval(text)
+        if value.address is None:
+            raise self.wrong(f"{text} is no place in memory; an address is written *{text}")
+        return int(value.address) & _ALL
 
     def _system(  # pylint: disable=too-many-arguments,too-many-positional-arguments
         self, target: Target, name: str, stub: dict[str, str], mask: int, text: str, here: int

@@ -48,14 +48,14 @@ class Timeline:
             except QmpError:
                 pass  # an own one is in the way: QEMU has one only
 
-    def go(self, target: Target, count: int) -> None:
-        """Go to where so many instructions are executed."""
+    def go(self, target: Target, count: int, patient: bool = False) -> None:
+        """Go to where so many instructions are executed; `patient`: whatever Ctrl-C says."""
         if self.count() == count:
             return
         self._qmp.command("replay-seek", {"icount": count})
         deadline = time.monotonic() + _SEEK_S
         while self._qmp.command("query-status")["running"] or self.count() != count:
-            if interrupt_waits():
+            if not patient and interrupt_waits():
                 self._qmp.command("stop")
                 target.drain()
                 raise Interrupted

@@ -23,8 +23,8 @@ class HandStepper(Stepper):
         self._transitions.lost(self._state)
         self._invariants.lost()
         self._exceptions.lost()
-        for item in self._checkpoints.items:
-            item.unseen = not item.fired
+        self._checkpoints.passed_by()
+        self._markers = self._checkpoints.pending_markers()
         insn = self.next_insn()
         self._judge(insn, self._checkpoints.reached(insn.pc))
 

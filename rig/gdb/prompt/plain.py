@@ -14,15 +14,16 @@ from prompt.base import WordCommand
 from prompt.physical import gdb, quoted_name
 from prompt.session import Session
 
+_aliased: set[tuple[str, int]] = set()  # ELF and offset: gdb would take them twice
 _open: list[Session] = []  # at most one: gdb's commands are registered once
 
 
 def open_session(elf: str, pack: str) -> None:
     """Register the commands; another ELF or pack takes the place of the one before."""
     if _open:
-        _open[0].other_pack(_maker(elf, pack, ""), pack)
+        _open[0].other_pack(_maker(elf, pack, ""))
         return
-    session = Session(_maker(elf, pack, ""), pack)
+    session = Session(_maker(elf, pack, ""))
     _open.append(session)
     register.register(session)
     ChoosePack(session)
@@ -48,12 +49,16 @@ def _add_alias_symbols(job: dict[str, Any]) -> None:
     quoted = quoted_name(path)
     for directory in reversed(source_directories(Path(path))):
         gdb.execute(f"directory {quoted_name(directory)}", to_string=True)
-    asks = gdb.parameter("confirm")
+    asks, loads = gdb.parameter("confirm"), gdb.parameter("auto-load python-scripts")
     gdb.execute("set confirm off")
+    gdb.execute("set auto-load python-scripts off")  # the image's has been run
     try:
         for _start, _size, by in job["aliases"]:
-            gdb.execute(f"add-symbol-file {quoted} -o {(1 << 64) - by:#x}", to_string=True)
+            if (path, by) not in _aliased:
+                gdb.execute(f"add-symbol-file {quoted} -o {(1 << 64) - by:#x}", to_string=True)
+                _aliased.add((path, by))
     finally:
+        gdb.execute(f"set auto-load python-scripts {'on' if loads else 'off'}")
         gdb.execute(f"set confirm {'on' if asks else 'off'}")
 
 
@@ -66,11 +71,14 @@ class ChoosePack(WordCommand):
     Example: (gdb) rig pack mykernel.yaml el2"""
 
     word = "pack"
-    completer = gdb.COMPLETE_FILENAME
+    completer = None
 
     def candidates(self, before: list[str]) -> Iterable[str]:
         """See WordCommand."""
-        return [] if before else sorted(path.stem for path in RULES.glob("*.yaml"))
+        if before:
+            return []
+        files = sorted(str(path) for path in Path(".").glob("*.yaml"))
+        return [*files, *sorted(path.stem for path in RULES.glob("*.yaml"))]
 
     def run(self, words: list[str]) -> None:
         """See RigCommand."""
@@ -78,7 +86,8 @@ class ChoosePack(WordCommand):
         session = self.session
         if words:
             variant = words[1] if len(words) > 1 else ""
-            session.other_pack(_maker("", words[0], variant), words[0])
+            job: dict[str, Any] = _maker("", words[0], variant)()  # one that cannot be made leaves the old one
+            session.other_pack(lambda: job)
         job = session.job
         count = sum(len(job[kind]) for kind in ("checkpoints", "transitions", "invariants"))
         gdb.write(f"rig: {job['pack']}, variant {job['variant']}: {count} rules for stepping\n")

@@ -50,11 +50,11 @@ class ShowCheckpoints(RigCommand):
             if self.session.was_moved():
                 self.session.prepare()
             items = self.session.checkpoints()
-            following = next((i for i in items if not i.fired and not i.unseen), None)
+            following = next((i for i in items if not (i.fired or i.unseen or i.lost)), None)
             text = []
             style = screen().style
             for number, item in enumerate(items, 1):
-                mark = "ok" if item.fired else "?" if item.unseen else "-"
+                mark = "ok" if item.fired else "?" if item.unseen or item.lost else "-"
                 mark = "next" if item is following else mark
                 colour = {"ok": "green", "next": "bold", "?": "yellow"}.get(mark, "dim")
                 where = self._where(item)
@@ -101,6 +101,13 @@ class Until(WordCommand):
                 raise gdb.GdbError(
                     f"rig until: {item.id} waits for text on the console, which is not seen in "
                     "this session; rig debug sees it"
+                )
+            if session.was_moved():
+                session.prepare()
+            if item.lost:
+                raise gdb.GdbError(
+                    f"rig until: when {item.id} comes ({trigger_text(item.rule)}) is not known "
+                    "since you moved the guest yourself; start again with: rig debug"
                 )
             why = session.run(lambda *_: "", Stop(item.id))
         gdb.write(f"rig: {why}: {session.judging.counts()}\n")

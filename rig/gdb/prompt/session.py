@@ -61,9 +61,8 @@ def in_words() -> Iterator[None]:
 class Session:  # pylint: disable=too-many-instance-attributes # each is known at another time
     """One guest at a person's prompt."""
 
-    def __init__(self, make_job: Callable[[], dict[str, Any]], pack: str = "") -> None:
+    def __init__(self, make_job: Callable[[], dict[str, Any]]) -> None:
         self._make_job = make_job
-        self.pack_name = pack
         self._job: dict[str, Any] | None = None
         self._table: Table | None = None
         self._image: Image | None = None
@@ -72,7 +71,7 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
         self._stepper: HandStepper | None = None
         self._begun = False  # has the engine judged the first instruction?
         self._moved = False  # did the person move the guest?
-        # Where in the boot the guest is, when somebody knows better than the checkpoints fired here.
+        # Where in the boot the guest is, when somebody knows better than the checkpoints here.
         self.way: Callable[[], list[str]] | None = None
         self.judging = Judging()
         gdb.events.cont.connect(self._person_moves)
@@ -106,11 +105,12 @@ class Session:  # pylint: disable=too-many-instance-attributes # each is known a
             self._image = Image(Elf.from_json(self.job["elf"]), aliases)
         return self._image
 
-    def other_pack(self, make_job: Callable[[], dict[str, Any]], pack: str) -> None:
+    def other_pack(self, make_job: Callable[[], dict[str, Any]]) -> None:
         """From now on the guest is judged by another pack."""
-        self._make_job, self.pack_name = make_job, pack
+        self._make_job = make_job
         self._job = self._table = self._image = self._stepper = None
-        self._begun = False
+        # A guest that is there already is anywhere in its boot.
+        self._begun = self._moved = self._target is not None
 
     # --- the guest --------------------------------------------------------------------------------
 

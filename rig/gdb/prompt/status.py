@@ -100,7 +100,7 @@ def _way(session: Session) -> list[str]:
         return ["checkpoints: the pack has none"]
     fired = [item for item in items if item.fired]
     text = f"last {fired[-1].id}" if fired else "none reached yet"
-    following = next((item for item in items if not item.fired and not item.unseen), None)
+    following = next((item for item in items if not (item.fired or item.unseen or item.lost)), None)
     if following is not None:
         text += f", next {following.id}"
     elif len(fired) < len(items):

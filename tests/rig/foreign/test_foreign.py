@@ -287,8 +287,8 @@ class Inputs(RigTest):
         kept = self.work / "kept.json"
         kept.write_text("{}", encoding="utf-8")
         for option in ("--json", "--html"):
-            words = ("faults", "--pack", PACK, "--elf", self.guest(), "--baseline", kept)
-            self.refuse("would overwrite what this command reads", *words, option, kept)
+            given = ("faults", "--pack", PACK, "--elf", self.guest(), "--baseline", kept)
+            self.refuse("would overwrite what this command reads", *given, option, kept)
         self.assertTrue(kept.exists())
         both = (*base, "--json", self.work / "x", "--html", self.work / "x")
         self.refuse("or another of its files", *both)

@@ -65,12 +65,23 @@ class PlainGdb(PromptTest):
         self.shows(ask("rig step-state"), "^`", "^#0")
         self.shows(ask("rig until mmu-announced"), "waits for text on the console")
         self.shows(ask("rig watch TTBR1_EL1"), "BADDR: 0 -> 0x4009")
+        # The pack once more: a guest in the middle of its boot is not at its reset.
+        self.shows(ask("rig pack nosuch"), "cannot read the rule pack")
+        self.shows(ask("rig pack tyrne"), "rules for stepping")
+        self.shows(ask("rig until high-walks-on"), "ok   17/47 high-walks-on", " 0 broken")
         self.shows(ask("tbreak kernel_high_half"), "Temporary breakpoint")
         self.shows(ask("continue"), "kernel_high_half")
         self.shows(ask("rig status"), r"^PC +0xffffffff\w+ high +kernel_high_half")
         self.shows(ask(MODE), VIRTUAL)
         self.shows(ask("disconnect"), "")
         self.shows(ask("rig status"), "there is no guest any more|no guest is connected")
+
+    def test_the_images_script_sourced_by_hand(self) -> None:
+        """As one does when gdb declines to load it."""
+        prompt = self.plain("-nx", ELF)
+        prompt.ask(f"source {ELF}-gdb.py")
+        self.shows(prompt.ask("help tyrne"), "tyrne tasks")
+        self.shows(prompt.ask("rig esr 0x56000000"), "SVC")
 
     def test_unix_socket_without_an_elf(self) -> None:
         """Nothing is known of the guest: registers, tables, steps are there all the same."""

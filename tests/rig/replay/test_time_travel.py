@@ -100,6 +100,7 @@ class EntryAtEl1(_Broken):
             # Right behind a write, where QEMU's own way back does not look.
             *("rig go identity-root-set", "rig who-wrote TTBR0_EL1"),
             *("rig go identity-root-set", "rig who-wrote x23"),
+            *("rig who-wrote x31", "rig who-wrote $lr + 4"),
         )
         self.assertEqual(said.count("behind checkpoint identity-root-set"), 3)
         near, last = said.split("behind checkpoint identity-root-set")[2:]
@@ -117,6 +118,7 @@ class EntryAtEl1(_Broken):
         self.assertRegex(said, r"sp was written by instruction [\d,]+: `add sp, sp, x9`")
         self.says(said, "x23 was written by instruction", "`ldp x23, x24, [sp, #0x30]`")
         self.says(said, "ESR_EL1 was not written before instruction")
+        self.says(said, "no register x31", "$lr + 4 is no place in memory; an address is written *")
         # What was not found leaves the guest where it was, as the last `rig when` but one says.
         self.assertEqual(said.count("here broke low-closed"), 7)
 
@@ -129,6 +131,7 @@ class EntryAtEl1(_Broken):
             *("rig who-wrote *&__text_start", "rig go 20", "rig who-wrote *&boot_pt_identity,8"),
             *("rig go start", "reverse-stepi", "rig when", "rig go +1", "rig go mmu-on"),
             *("continue", "reverse-stepi", "rig go 99,999,999", "rig go mmu-of", "rig go"),
+            *("rig go broken", "rig who-wrote boot_status.step", "rig go end"),
             *("rig when", "rig who-wrote", "rig who-wrote nothing_of_that_name"),
             *("rig who-wrote SCTLR_EL1.MM", "rig who-wrote *0,0"),
         )
@@ -139,6 +142,8 @@ class EntryAtEl1(_Broken):
             said.count("<table_descriptor_encode+0xc> arch/aarch64/mmu/descriptor.c:95"), 2
         )
         self.assertRegex(said, r"boot_status \(\d+ bytes")
+        # Its place, not the number that it holds.
+        self.assertRegex(said, r"boot_status\.step \(4 bytes at 0xffffffff4")
         self.says(said, "wrote &__text_start (1 bytes", "what the loader")
         self.says(said, "no instruction before 20 wrote &boot_pt_identity,8")
         self.says(said, "instruction 0 of ", "instruction 1 of ", "next mmu-announced")
