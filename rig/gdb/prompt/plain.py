@@ -86,7 +86,8 @@ class ChoosePack(WordCommand):
         session = self.session
         if words:
             variant = words[1] if len(words) > 1 else ""
-            job: dict[str, Any] = _maker("", words[0], variant)()  # one that cannot be made leaves the old one
+            # First: one that cannot be made leaves the old one.
+            job: dict[str, Any] = _maker("", words[0], variant)()
             session.other_pack(lambda: job)
         job = session.job
         count = sum(len(job[kind]) for kind in ("checkpoints", "transitions", "invariants"))
