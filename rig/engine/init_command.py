@@ -27,6 +27,7 @@ from .option_types import seconds
 from .order_check import GROUP as ORDERING
 from .paths import REGISTERS, RULES, need_compiled
 from .process import find_tool
+from .report_json import write_whole
 from .report_text import TextReport
 
 _EPILOG = """\
@@ -105,7 +106,7 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
         report.end_progress()
         verdict = _verify(content, job, room, args.timeout, report)
         text = text_of(content, job.command).replace("THIS-FILE", str(job.output))
-        _write(job.output, text)
+        write_whole(job.output, text)
     return _tell(content, verdict, job, report)
 
 
@@ -130,18 +131,6 @@ def _inputs(args: argparse.Namespace) -> _Job:
         raise UsageError(f"{output}: cannot write the pack: no writable directory {output.parent}")
     words = ["rig", "init", "--elf", args.elf] + (["--qemu", args.qemu] if args.qemu else [])
     return _Job(elf, name, output, shlex.join(words))
-
-
-def _write(path: Path, text: str) -> None:
-    """The file whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise CannotJudge(f"{path}: cannot write the pack: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _verify(content: Content, job: _Job, room: Path, timeout: float, report: TextReport) -> Verdict:

@@ -49,7 +49,7 @@ def write_whole(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot write the report: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot write it: {error.strerror}") from None
 
 
 def write(run: RunResult, path: Path) -> None:

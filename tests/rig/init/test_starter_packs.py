@@ -140,7 +140,7 @@ class Refusals(InitTest):
         """The command ends so, says so, and leaves no file."""
         done = self.rig("init", *arguments, status=status, **environment)
         self.assertIn(words, done.stderr)
-        left = [path.name for path in self.work.iterdir() if path.suffix in (".yaml", ".part")]
+        left = [path.name for path in self.work.iterdir() if path.suffix in (".yaml", ".tmp")]
         self.assertEqual(left, [])
 
     def test_what_is_no_kernel(self) -> None:
