@@ -186,13 +186,13 @@ class Bash(unittest.TestCase):
         """A report is somebody's file: nothing in it is run or expanded, and no sign is lost."""
         with tempfile.TemporaryDirectory() as folder:
             report, made = Path(folder) / "report.json", Path(folder) / "made"
-            names = [f"$(touch {made})x", "_ZN$LT$foo", "a*", "`id`"]
+            groups = [f"$(touch {made})x", "_ZN$LT$foo", "a*", "`id`"]
             report.write_text(
-                json.dumps({"variants": [{"checks": [{"group": name} for name in names]}]}),
+                json.dumps({"variants": [{"checks": [{"group": name} for name in groups]}]}),
                 encoding="utf-8",
             )
             offered = self.replies("verdict", str(report), "--group", "")
-            self.assertEqual(sorted(offered), sorted(names))
+            self.assertEqual(sorted(offered), sorted(groups))
             self.assertFalse(made.exists())
 
     def test_a_person_presses_tab(self) -> None:
