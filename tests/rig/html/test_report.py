@@ -96,7 +96,7 @@ class Pages(unittest.TestCase):
             [ROOT / "rig" / "rig", "run", "--first", "--pack", cls.pack, "--elf", broken,
              "--variant", "el1", "--html", cls.red, "--run-dir", room / "run", "--quiet"],
             capture_output=True, text=True, timeout=BOUND_S, check=False,
-            env={**os.environ, "RIG_REPLAY": "0"},
+            env={**os.environ, "RIG_REPLAY": "0"}, cwd=ROOT,
         )  # fmt: skip
         if done.returncode != 1:
             raise AssertionError(f"exit status {done.returncode}:\n{done.stdout}{done.stderr}")
