@@ -24,7 +24,7 @@ from tyrne_gdb import names  # noqa: E402
 
 PROMPT = re.compile(r"\(gdb\) (\x1b\[[0-9;?]*[a-zA-Z])*$")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|[\r\x07]")
-BOUND_S = 60
+BOUND_S = 180
 COLOUR = "\x1b[1m"  # a heading in bold
 
 

@@ -18,7 +18,7 @@ ROOT = HERE.parents[2]
 RIG = ROOT / "rig" / "rig"
 BUILD = Path(os.environ.get("RIG_TOOLS", ROOT / "build" / "debug" / "rig")).resolve().parent
 ELF = BUILD / "tyrne.elf"
-BOUND_S = 60
+BOUND_S = 180
 _PROMPT = "prompt-of-the-test> "
 _TAKEN_BACK = re.compile(r"[^\n]*\r\x1b\[K")  # a line of progress, which the next one covers
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\^C")
