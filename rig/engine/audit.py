@@ -109,7 +109,8 @@ def audit_command(args: argparse.Namespace, report: TextReport) -> int:
     """`rig audit`; returns the exit code."""
     if args.run_dir is not None and not args.run_dir:
         raise UsageError("--run-dir is empty")
-    prepare_outputs(args.json, args.junit, args.html)
+    inputs = [args.elf, args.pack, *args.snapshots]
+    prepare_outputs(args.json, args.junit, args.html, reads=inputs)
     group_wanted(args, [GROUP])
     return _offline(args, report) if args.snapshots else _live(args, report)
 
@@ -270,8 +271,8 @@ def map_command(args: argparse.Namespace, report: TextReport) -> int:
         raise UsageError("map takes one snapshot, or two with --diff")
     if args.svg and args.diff:
         raise UsageError("--svg draws one map: leave --diff out")
-    prepare_outputs(args.json)
-    prepare_outputs(args.svg, what="picture")
+    prepare_outputs(args.json, reads=args.snapshots)
+    prepare_outputs(args.svg, reads=[*args.snapshots, args.json], what="picture")
     with _named(args, Path(args.snapshots[0])) as (room, _resolver):
         out = Path(args.json).resolve() if args.json else room / "map.json"
         words = ["map", *args.snapshots, "--spec", str(room / "spec.json"), "--json", str(out)]
@@ -290,7 +291,7 @@ def map_command(args: argparse.Namespace, report: TextReport) -> int:
 
 def walk_command(args: argparse.Namespace, report: TextReport) -> int:
     """`rig walk`; returns the exit code."""
-    prepare_outputs(args.json)
+    prepare_outputs(args.json, reads=[args.snapshot])
     with _named(args, Path(args.snapshot)) as (room, resolver):
         addresses = [_address(text, resolver) for text in args.addresses]
         words = ["walk", args.snapshot, *addresses, "--spec", str(room / "spec.json")]

@@ -228,28 +228,14 @@ _OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
 }
 
 
-def _refuse_overwriting(args: argparse.Namespace) -> None:
-    """Old reports are taken away before a run: none of them may be what the run reads."""
-    read = [getattr(args, name, None) for name in ("elf", "log", "baseline", "pack")]
-    known = {os.path.realpath(name) for name in read if name}
-    for option in ("json", "junit", "html", "write_baseline"):
-        name = getattr(args, option, None)
-        if not name:
-            continue
-        ratchet = option == "write_baseline" and name == getattr(args, "baseline", None)
-        if os.path.realpath(name) in known and not ratchet:
-            raise UsageError(
-                f"--{option.replace('_', '-')} {name}: would overwrite what this command reads, or "
-                "another of its files; give it another name"
-            )
-        known.add(os.path.realpath(name))
-
-
 def _judge(args: argparse.Namespace, report: TextReport) -> int:
     if args.run_dir is not None and not args.run_dir:
         raise UsageError("--run-dir is empty")
-    _refuse_overwriting(args)
-    prepare_outputs(args.json, args.junit, args.html)
+    read = [
+        getattr(args, name, None) for name in ("elf", "pack", "log", "trace", "image", "baseline")
+    ]
+    read.append(getattr(args, "write_baseline", None))  # which keeps an old one until it is written
+    prepare_outputs(args.json, args.junit, args.html, reads=read)
     if args.command == "faults" and args.log:
         return judge_given_log(args, report)
     if args.command == "order":

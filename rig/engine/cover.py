@@ -206,7 +206,7 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
     """Either command."""
     if args.command == "annotate":
         return annotate(args, report)
-    prepare_outputs(args.json)
+    prepare_outputs(args.json, reads=[args.elf, args.pack, args.host_info, args.audit])
     return cover(args, report)
 
 

@@ -58,10 +58,6 @@ class Manifest:  # pylint: disable=too-many-instance-attributes # it is the whol
         data = {"schema": SCHEMA, "version": VERSION, **asdict(self)}
         write_whole(folder / NAME, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
-    def passed(self, count: int) -> Place | None:
-        """The last checkpoint that had fired when so many instructions were executed."""
-        return next((p for p in reversed(self.checkpoints) if p.count <= count), None)
-
 
 def load(folder: Path) -> Manifest:
     """Read a recording's manifest; raises UsageError or CannotJudge in words."""

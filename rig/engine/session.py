@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,14 +78,25 @@ def load_inputs(pack_name: str, elf_name: str | None) -> Inputs:
     return Inputs(pack, Image(elf, pack.aliases()), table, hashes(pack))
 
 
-def prepare_outputs(*names: str | None, what: str = "report") -> None:
+def prepare_outputs(
+    *names: str | None, reads: Iterable[str | None] = (), what: str = "report"
+) -> None:
     """Check that what a command makes can be written, before anything is started, and take old ones
-    away: a run that fails must not leave the report of another one."""
+    away: a run that fails must not leave the report of another one. None of them may be a file that
+    the command `reads`, or another of its own."""
+    taken = {os.path.realpath(name) for name in reads if name}
     for name in names:
         if name is None:
             continue
         if not name:
             raise UsageError("--json, --junit or --html is empty; give a file name")
+        if os.path.realpath(name) in taken:
+            raise UsageError(
+                f"{name}: would overwrite what this command reads, or another of its files; give "
+                f"the {what} another name"
+            )
+        taken.add(os.path.realpath(name))
+    for name in filter(None, names):
         path = Path(name)
         cannot = f"{name}: cannot write the {what}"
         if path.exists() and not path.is_file():

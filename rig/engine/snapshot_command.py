@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import pack as pack_file
@@ -91,12 +92,12 @@ def place_of(at: str, nth: int, pack: Pack, image: Image | None) -> Place | None
     raise UsageError(f"--at {at}: no checkpoint, no symbol and no address{hint}{has}")
 
 
-def output_path(given: str | None, pack: Pack, at: str) -> Path:
-    """Where the snapshot goes; an old one there is taken away."""
+def output_path(given: str | None, pack: Pack, at: str, reads: Iterable[str | None] = ()) -> Path:
+    """Where the snapshot goes, but not over what the command `reads`; an old one is taken away."""
     if given == "":
         raise UsageError("-o is empty; give a file name")
     path = given or f"{pack.guest}-{file_name(at)}"
-    prepare_outputs(path, what="snapshot")
+    prepare_outputs(path, reads=reads, what="snapshot")
     return Path(path)
 
 
@@ -115,7 +116,8 @@ def command(args: argparse.Namespace, report: TextReport) -> int:
     check_cpu(args.cpu)
     find_tool("setpriv")
     table = registers.load(REGISTERS)
-    path = output_path(args.output, pack, place.name if place else args.at)
+    reads = [args.elf, args.pack, args.image]
+    path = output_path(args.output, pack, place.name if place else args.at, reads)
     run_dir = RunDir(args.run_dir)
     try:
         folder = run_dir.phase(machine.variant, "snapshot")

@@ -5,7 +5,6 @@ Runs the job and leaves; with `interactive` the person gets gdb's prompt at the 
 
 import json
 import os
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -18,15 +17,11 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position # the paths above come first
 import replay  # noqa: E402
 from engine.qmp import QmpError  # noqa: E402
+from prompt.physical import quoted_name  # noqa: E402
 from prompt.register import register, source  # noqa: E402
 from prompt.session import Session  # noqa: E402
 from stepper import Stepper  # noqa: E402
 from target import GuestEnded, Target, TargetError, gdb  # noqa: E402
-
-
-def _quoted(path: object) -> str:
-    """A file name as one word of a gdb command."""
-    return re.sub(r"([\s\"'\\])", r"\\\1", str(path))
 
 
 def _load_symbols(job: dict[str, object]) -> None:
@@ -35,15 +30,17 @@ def _load_symbols(job: dict[str, object]) -> None:
     assert isinstance(elf, dict)
     gdb.execute("set confirm off")
     gdb.execute("set auto-load off")  # an image's own script is for a gdb without this engine
-    gdb.execute(f"file {_quoted(elf['path'])}", to_string=True)
+    gdb.execute(f"file {quoted_name(elf['path'])}", to_string=True)
     if job.get("interactive"):
         for directory in reversed(job["sources"]):  # type: ignore[call-overload]
-            gdb.execute(f"directory {_quoted(directory)}", to_string=True)
+            gdb.execute(f"directory {quoted_name(directory)}", to_string=True)
         aliases = job["aliases"]
         assert isinstance(aliases, list)
         for _start, _size, by in aliases:
             offset = (1 << 64) - by
-            gdb.execute(f"add-symbol-file {_quoted(elf['path'])} -o {offset:#x}", to_string=True)
+            gdb.execute(
+                f"add-symbol-file {quoted_name(elf['path'])} -o {offset:#x}", to_string=True
+            )
 
 
 def _load_guest_commands(job: dict[str, object]) -> None:

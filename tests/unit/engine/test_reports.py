@@ -21,6 +21,7 @@ from engine.freerun import gate_checks
 from engine.qemu import Machine
 from engine.report_text import TextReport
 from engine.results import Phase, RunResult, VariantResult
+from engine.session import prepare_outputs
 from engine.verdict import verdict
 
 
@@ -76,6 +77,18 @@ class Files(unittest.TestCase):
     def setUp(self) -> None:
         # pylint: disable-next=consider-using-with # entered here
         self.path = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
+
+    def test_nothing_that_is_read_is_taken_away(self) -> None:
+        """By any of its names; and no report takes the place of another one."""
+        self.path.write_text("read", encoding="utf-8")
+        link = self.path.with_name("link")
+        link.symlink_to(self.path)
+        new = str(self.path.with_name("new"))
+        for names, read in ((str(link), None), str(self.path)), ((new, new), None):
+            with self.assertRaisesRegex(UsageError, "would overwrite what this command reads"):
+                prepare_outputs(*names, reads=[read])
+        self.assertEqual(self.path.read_text(encoding="utf-8"), "read")
+        prepare_outputs(new, None, reads=[str(self.path)])
 
     def test_json_round_trip(self) -> None:
         """The checks come back as they were; the broken rule is named first."""

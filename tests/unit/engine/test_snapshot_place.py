@@ -121,6 +121,14 @@ class Output(unittest.TestCase):
             with self.assertRaisesRegex(UsageError, words):
                 snapshot_command.output_path(given, PACK, "end")
 
+    def test_what_the_command_reads_stays(self) -> None:
+        """The snapshot must not take the place of the ELF."""
+        elf = self.folder / "kernel.elf"
+        elf.write_bytes(b"kernel")
+        with self.assertRaisesRegex(UsageError, "would overwrite what this command reads"):
+            snapshot_command.output_path(str(elf), PACK, "end", [str(elf), None])
+        self.assertEqual(elf.read_bytes(), b"kernel")
+
 
 class Variants(unittest.TestCase):
     """A checkpoint belongs to variants."""
