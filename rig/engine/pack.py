@@ -7,6 +7,7 @@ without `always` refines the one of the same id that came from a used pack (its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,8 @@ ORDERING = Record(
     check=_wrong_end,
 )
 ORDERING_RULE = Record({"id": IDENT, "why": TEXT, "spec": TEXT}, required=("id", "why", "spec"))
+# What `rig mutate` has to know: the reviewed list, and what a smoke test's grep looks for.
+MUTANTS = Record({"reviewed": TEXT, "fault-words": ListOf(TEXT, one=True)})
 RANGE = Record({"from": TEXT, "size": Number(least=1, size=True)}, required=("from", "size"))
 PACK = Record(
     {
@@ -260,6 +263,7 @@ PACK = Record(
         "layout": LAYOUT,
         "address_space": ListOf(ADDRESS_SPACE),
         "address-space-rules": ListOf(SPACE_RULE),
+        "mutants": MUTANTS,
     }
 )
 KINDS = (
@@ -403,8 +407,8 @@ def _merge_data(pack: Pack, data: dict[str, Any], reader: Reader) -> None:
                 _merge_invariant(pack, rule, reader, index)
         elif name in ("define", "variants"):
             pack.data.setdefault(name, {}).update(value)
-        elif name == "gdb":
-            _merge_gdb(pack, value, reader)
+        elif name in ("gdb", "mutants"):
+            _BESIDE[name](pack, value, reader)
         elif name == "layout":
             merge_layout(pack.data.setdefault(name, {}), value or {})
             pack.layouts.append((reader, value or {}))
@@ -425,6 +429,26 @@ def _merge_gdb(pack: Pack, name: str | None, reader: Reader) -> None:
     if not path.is_file():
         reader.complain_at(("gdb",), f"no file {path}, expected a Python file for gdb to source")
     pack.data["gdb"] = str(path)
+
+
+def _merge_mutants(pack: Pack, value: dict[str, Any] | None, reader: Reader) -> None:
+    """The reviewed list lies beside the pack that names it, whichever pack uses that."""
+    known = pack.data.setdefault("mutants", {})
+    known.update(value or {})
+    name = (value or {}).get("reviewed")
+    if name is not None:
+        path = (Path(reader.file).parent / name).resolve()
+        if not path.is_file():
+            reader.complain_at(
+                ("mutants", "reviewed"), f"no file {path}, expected the list of reviewed mutants"
+            )
+        known["reviewed"] = str(path)
+
+
+# Keys that name files, which lie beside the pack that says so.
+_BESIDE: dict[str, Callable[[Pack, Any, Reader], None]] = {
+    "gdb": _merge_gdb, "mutants": _merge_mutants,
+}  # fmt: skip
 
 
 def _marker(rule: Any) -> dict[str, Any]:
