@@ -96,7 +96,8 @@ class Mutant:  # pylint: disable=too-many-instance-attributes # a record, writte
         """The inverse of to_json."""
         patches = tuple(Patch.from_json(patch) for patch in data["patches"])
         poke = Poke.from_json(data["poke"]) if data["poke"] else None
-        return Mutant(**{**data, "patches": patches, "poke": poke})
+        fields: dict[str, Any] = {**data, "patches": patches, "poke": poke}
+        return Mutant(**fields)
 
 
 @dataclass

@@ -1,0 +1,32 @@
+"""Source lines of many addresses at once, from gdb's reading of the DWARF."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+
+from .image import Image
+from .process import find_tool
+
+_LINE = re.compile(r'Line (\d+) of "([^"]+)"')
+_TOOL_S = 60.0
+
+
+def source_lines(image: Image, addresses: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """File and line of each link address that has one; nothing where gdb cannot read the image."""
+    script = "".join(f"echo @{address:#x}\\n\ninfo line *{address:#x}\n" for address in addresses)
+    command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-batch", "-x", "/dev/stdin"]
+    try:
+        done = subprocess.run(
+            [*command, image.elf.path], input=script, capture_output=True, text=True,
+            timeout=_TOOL_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found = {}
+    for part in done.stdout.split("@")[1:]:
+        match = _LINE.search(part)
+        if match:
+            found[int(part.split()[0], 16)] = (match[2], int(match[1]))
+    return found
