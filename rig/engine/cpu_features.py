@@ -38,7 +38,9 @@ def features(registers: Mapping[str, int]) -> list[str]:
     """The features by the registers that are known; without a register, the CPU has none of its.
 
     DDI 0487, D23.2: ID_AA64MMFR1_EL1.ETS is bits 39 to 36, ID_AA64MMFR2_EL1.BBM bits 55 to 52,
-    ID_AA64MMFR0_EL1.ExS bits 47 to 44; CTR_EL0.IDC is bit 28, DIC bit 29.
+    ID_AA64MMFR0_EL1.ExS bits 47 to 44, ID_AA64MMFR1_EL1.VH bits 11 to 8; CTR_EL0.IDC is bit 28,
+    DIC bit 29. That FEAT_VHE is missing is told, not that it is there: it asks for more, and a CPU
+    of which nothing is known is taken to have it.
     """
     names = []
     if registers.get("ID_AA64MMFR1_EL1", 0) >> 36 & 15 >= 2:
@@ -46,6 +48,8 @@ def features(registers: Mapping[str, int]) -> list[str]:
     level = registers.get("ID_AA64MMFR2_EL1", 0) >> 52 & 15
     if level:
         names.append("bbm2" if level >= 2 else "bbm1")
+    if "ID_AA64MMFR1_EL1" in registers and not registers["ID_AA64MMFR1_EL1"] >> 8 & 15:
+        names.append("no-vhe")
     if registers.get("ID_AA64MMFR0_EL1", 0) >> 44 & 15:
         names.append("exs")
     caches = registers.get("CTR_EL0", 0)

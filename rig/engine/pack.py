@@ -163,7 +163,7 @@ FAULTS = Record(
     required=("deny",),
 )
 # Features of the CPU that ordering rules ask about, as `rig-trace order --feature` takes them.
-CPU_FEATURES = ("ets2", "bbm1", "bbm2", "exs", "idc", "dic")
+CPU_FEATURES = ("ets2", "bbm1", "bbm2", "exs", "idc", "dic", "no-vhe")
 ALL_ORDERING = "arm64/all"
 
 

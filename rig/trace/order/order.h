@@ -23,6 +23,7 @@ struct order_features {
     bool idc;              /* CTR_EL0.IDC: no DC to the PoU needed for instructions */
     bool exs;              /* ID_AA64MMFR0_EL1.ExS: SCTLR_ELx.EIS and EOS count */
     bool dic;              /* CTR_EL0.DIC: no IC needed */
+    bool no_vhe;           /* ID_AA64MMFR1_EL1.VH is 0: there is no HCR_EL2.E2H */
     uint64_t id_aa64mmfr0; /* as the walker takes them (rigwalk.h) */
     uint64_t id_aa64mmfr1;
     uint64_t id_aa64mmfr2;

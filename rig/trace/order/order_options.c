@@ -24,8 +24,8 @@ static const char HELP[] =
     "  --waive RULE@SYMBOL=WHY\n"
     "                    accept the rule's findings of which one end lies in this function; a\n"
     "                    waiver that covers nothing is an error\n"
-    "  --feature NAME    the CPU has it: ets2, bbm1, bbm2, exs, idc or dic; may be given several\n"
-    "                    times\n"
+    "  --feature NAME    the CPU has it: ets2, bbm1, bbm2, exs, idc or dic; or lacks it: no-vhe;\n"
+    "                    may be given several times\n"
     "  --id NAME=HEX     value of ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1 or ID_AA64MMFR2_EL1, which\n"
     "                    tell how tables are walked (features are taken from --feature only)\n"
     "  --json FILE       write the result as JSON as well\n"
@@ -99,6 +99,8 @@ static bool take_feature(struct order_features *features, const char *name)
         features->idc = true;
     } else if (strcmp(name, "dic") == 0) {
         features->dic = true;
+    } else if (strcmp(name, "no-vhe") == 0) {
+        features->no_vhe = true;
     } else {
         return false;
     }
@@ -172,7 +174,7 @@ static bool take(struct order_options *options, int code, const char *value, con
         *what = "--waive must be RULE@SYMBOL=WHY with an ordering rule, not ";
         return take_waiver(options, value);
     case OPTION_FEATURE:
-        *what = "--feature must be ets2, bbm1, bbm2, exs, idc or dic, not ";
+        *what = "--feature must be ets2, bbm1, bbm2, exs, idc, dic or no-vhe, not ";
         return take_feature(&options->features, value);
     case OPTION_ID:
         *what = "--id must be NAME=HEX with ID_AA64MMFR0_EL1, 1 or 2, not ";

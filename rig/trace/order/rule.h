@@ -69,7 +69,7 @@ struct order_end order_end_of_writer(const struct trace_written *written);
 extern const struct rule_module *const RULE_MODULES[];
 
 extern const struct rule_module RULE_SYSREG_BEFORE_USE, RULE_VBAR_BEFORE_EXCEPTION,
-    RULE_FP_BEFORE_USE, RULE_AT_BEFORE_PAR, RULE_NULL_REGIME;
+    RULE_FP_BEFORE_USE, RULE_AT_BEFORE_PAR, RULE_NULL_REGIME, RULE_HCR_BEFORE_USE;
 extern const struct rule_module RULE_TABLE_BEFORE_WALK, RULE_STORE_BEFORE_TLBI, RULE_TLBI_COMPLETES,
     RULE_BREAK_BEFORE_MAKE, RULE_CODE_BEFORE_EXECUTE, RULE_MMU_OFF_COHERENCE;
 

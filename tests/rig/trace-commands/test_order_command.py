@@ -256,7 +256,7 @@ class ExitCodes(Order):
     def test_features_and_registers(self) -> None:
         """Every name is taken."""
         words = []
-        for name in ("ets2", "bbm1", "bbm2", "exs", "idc", "dic"):
+        for name in ("ets2", "bbm1", "bbm2", "exs", "idc", "dic", "no-vhe"):
             words += ["--feature", name]
         for name in ("ID_AA64MMFR0_EL1", "ID_AA64MMFR1_EL1", "id_aa64mmfr2_el1"):
             words += ["--id", f"{name}=0x1122"]

@@ -230,9 +230,11 @@ class CommandLine(unittest.TestCase):
     def test_features(self) -> None:
         """By the fields of the registers; what is not known is not there."""
         self.assertEqual(features({}), [])
-        self.assertEqual(features({"ID_AA64MMFR1_EL1": 1 << 36, "CTR_EL0": 0x8444C004}), [])
+        others = {"ID_AA64MMFR1_EL1": 1 << 36 | 1 << 8, "CTR_EL0": 0x8444C004}
+        self.assertEqual(features(others), [])
+        self.assertEqual(features({"ID_AA64MMFR1_EL1": 0}), ["no-vhe"])
         registers = {
-            "ID_AA64MMFR1_EL1": 2 << 36,
+            "ID_AA64MMFR1_EL1": 2 << 36 | 1 << 8,
             "ID_AA64MMFR2_EL1": 2 << 52,
             "ID_AA64MMFR0_EL1": 1 << 44,
             "CTR_EL0": 3 << 28,

@@ -22,6 +22,7 @@ _start:
 #endif
     mov     x9, #1 << 31                /* HCR_EL2.RW */
     msr     hcr_el2, x9
+    isb                                 /* for: E2H decides how the next registers are read */
     mov     x9, #0x33ff                 /* CPTR_EL2: FP is EL1's own matter */
     msr     cptr_el2, x9
     mov     x9, #SPSR_EL1H
