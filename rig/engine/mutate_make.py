@@ -26,7 +26,9 @@ from .run_end import end_of
 from .session import Inputs
 from .source_lines import source_lines
 
-_READ_ONLY = ("ID_", "MIDR", "MPIDR", "REVIDR", "CTR_", "DCZID", "CURRENTEL", "AIDR", "CLIDR", "CCSIDR")
+_READ_ONLY = (
+    "ID_", "MIDR", "MPIDR", "REVIDR", "CTR_", "DCZID", "CURRENTEL", "AIDR", "CLIDR", "CCSIDR",
+)  # fmt: skip
 _CAVE_WORDS = 2
 
 
@@ -177,7 +179,10 @@ class Maker:
                 return
         else:
             moved = after
-        patches = (_patch(site.address, site.word, moved), _patch(site.address + 4, after, site.word))
+        patches = (
+            _patch(site.address, site.word, moved),
+            _patch(site.address + 4, after, site.word),
+        )
         shown = self._words_of(after, site.address + 4)
         now = f"`{first}` and `{shown}` swapped"
         why = _commutes(site, after)
@@ -273,7 +278,7 @@ class Maker:
         literals: dict[int, set[str]] = {}
         for site in self.sites:
             for register in _sources(site):
-                for index in {first[site.address], last[site.address]}:
+                for index in sorted({first[site.address], last[site.address]}):
                     part = backwards(self.path.pcs, index, register, self.code)
                     what = self._what(site)
                     for address in part.constants:

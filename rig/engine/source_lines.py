@@ -15,13 +15,17 @@ _TOOL_S = 60.0
 
 def source_lines(image: Image, addresses: Sequence[int]) -> dict[int, tuple[str, int]]:
     """File and line of each link address that has one; nothing where gdb cannot read the image."""
-    script = "".join(f"echo @{address:#x}\\n\ninfo line *{address:#x}\n" for address in addresses)
-    command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-batch", "-x", "/dev/stdin"]
+    command = [find_tool("gdb-multiarch", "RIG_GDB"), "-nx", "-batch"]
+    for address in addresses:
+        command += ["-ex", f"echo @{address:#x}\\n", "-ex", f"info line *{address:#x}"]
     try:
         done = subprocess.run(
-            [*command, image.elf.path], input=script, capture_output=True, text=True,
-            timeout=_TOOL_S, check=False,
-        )  # fmt: skip
+            [*command, image.elf.path],
+            capture_output=True,
+            text=True,
+            timeout=_TOOL_S,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return {}
     found = {}
