@@ -23,15 +23,13 @@ from .process import Child, Children, find_tool, pick_cpu
 from .qemu import SERIAL
 from .qmp import Qmp, QmpError
 from .run_end import NOTE, End, Watch
+from .shared_ram import last_value, with_shared_ram
 
 TRACE, SITES, OPERANDS = "events.trace", "sites.trace", "operands.txt"
 PLUGIN = "rigevents"
-RAM_ID = "rig-ram"
-VIRT_RAM = 0x4000_0000
 _QMP = "order.sock"
 _POLL_S = 0.02
 _QUIT_S = 5.0
-_UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
 @dataclass
@@ -147,46 +145,9 @@ class Recorder:
 def tells_cpus(words: Sequence[str]) -> bool:
     """Whether events name the CPU that they are of. QEMU 10 compiles the CPU's number into a block
     when its CPUs take turns (-icount), and other CPUs run the same block."""
-    cpus = _last(list(words), ("-smp",))
+    cpus = last_value(list(words), ("-smp",))
     one = cpus is None or re.fullmatch(r"(?:cpus=)?1(?:,.*)?", words[cpus]) is not None
     return one or "-icount" not in words or variant(words[0]) == 1
-
-
-def with_shared_ram(words: Sequence[str]) -> tuple[list[str], str]:
-    """The command line with RAM in a file that the plugin can find, and its option that says where
-    that starts. Only for `virt`; a command that has a backend already stays as it is."""
-    result = list(words)
-    where = _last(result, ("-M", "-machine"))
-    size = _last(result, ("-m",))
-    machine = result[where] if where is not None else ""
-    board = machine.split(",", maxsplit=1)[0].removeprefix("type=")
-    # virt-7.2 is virt as QEMU 7.2 knew it.
-    if where is None or (board != "virt" and not board.startswith("virt-")):
-        return result, ""
-    if "memory-backend=" in machine:
-        return result, f",ram={VIRT_RAM:#x}"
-    size_text = result[size] if size is not None else "128M"
-    result[where] = f"{machine},memory-backend={RAM_ID}"
-    backend = f"memory-backend-memfd,id={RAM_ID},size={memory_size(size_text)},share=on"
-    return [result[0], "-object", backend, *result[1:]], f",ram={VIRT_RAM:#x}"
-
-
-def _last(words: list[str], options: tuple[str, ...]) -> int | None:
-    """The place of an option's value, the last one's when it is given more than once."""
-    places = [index + 1 for index, word in enumerate(words[:-1]) if word in options]
-    return places[-1] if places else None
-
-
-def memory_size(text: str) -> int:
-    """The bytes of QEMU's -m: MiB unless a unit follows."""
-    number = text.split(",", maxsplit=1)[0].removeprefix("size=")
-    unit = number[-1:].upper()
-    try:
-        if unit in _UNITS:
-            return int(number[:-1]) << _UNITS[unit]
-        return int(number) << 20
-    except ValueError:
-        raise CannotJudge(f"-m {text}: no size that the rig can read") from None
 
 
 def run_guest(command: Sequence[str], folder: Path, bound: float, end: End) -> None:

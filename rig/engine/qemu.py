@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .mutant import Poke
 from .pack import Pack
 from .paths import default_elf
+from .poke import with_poke
 
 # Same input, same run: virtual time counts instructions, no host time, no random seed.
 DETERMINISTIC = [
@@ -31,6 +33,7 @@ class Machine:
     memory: str
     cpus: int
     extra: tuple[str, ...]
+    poke: Poke | None = None  # a word of RAM that the guest's runs find changed
 
     def describe(self) -> str:
         """One phrase for the report."""
@@ -77,8 +80,16 @@ def loads_itself(words: Sequence[str]) -> bool:
 
 
 def guest_words(qemu: str, machine: Machine, elf: str | None) -> list[str]:
-    """QEMU's words for a run of a guest: no plugin, stub or log."""
-    return [*machine_words(qemu, machine), *_loaded(machine, elf)]
+    """QEMU's words for a run of a guest: no stub, no log, no plugin but the machine's poke."""
+    return [*_guest_machine(qemu, machine, elf), *_loaded(machine, elf)]
+
+
+def _guest_machine(qemu: str, machine: Machine, elf: str | None) -> list[str]:
+    """The machine, with what is changed in it while the guest runs."""
+    words = machine_words(qemu, machine)
+    if machine.poke is None:
+        return words
+    return with_poke(words, machine.poke, Path(elf) if elf is not None else None)
 
 
 def _loaded(machine: Machine, elf: str | None) -> list[str]:
@@ -120,7 +131,7 @@ def command_line(qemu: str, machine: Machine, elf: Path, stepped: bool) -> list[
     The guest waits for QMP's `cont` or for gdb, so no event of QEMU can be missed.
     """
     command = [
-        *machine_words(qemu, machine),
+        *_guest_machine(qemu, machine, str(elf)),
         "-d", "int,unimp,guest_errors", "-D", LOG,
         "-qmp", f"unix:{QMP_DRIVER},server=on,wait=off",
         "-qmp", f"unix:{QMP_EVENTS},server=on,wait=off", "-S",

@@ -44,7 +44,7 @@ sys.path[:0] = [
 # pylint: disable=wrong-import-position # the path above comes first
 import coverage_trace  # noqa: E402
 import fetch  # noqa: E402
-from engine import order_run, pack, plugin, qemu  # noqa: E402
+from engine import order_run, pack, plugin, qemu, shared_ram  # noqa: E402
 from engine.errors import RigError  # noqa: E402
 from engine.process import Children, find_tool, pick_cpu, tool_version  # noqa: E402
 
@@ -85,7 +85,7 @@ class Bench:
         machine = qemu.machine_for(rules, next(iter(rules.variants())), cpu=None, memory=None)
         words = qemu.guest_words(path, machine, str(elf.resolve()))
         self.plain = words
-        self.shared, self.ram = order_run.with_shared_ram(words)
+        self.shared, self.ram = shared_ram.with_shared_ram(words)
         self.events = plugin.choose(path, "rigevents")
         self.cover = plugin.choose(path)
         self.operands = self.folder / "pipeline" / order_run.OPERANDS

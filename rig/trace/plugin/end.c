@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "plugin_base.h"
@@ -139,31 +138,6 @@ static bool parse_count(const char *digits)
     return errno == 0 && digits[0] >= '0' && digits[0] <= '9' && *end == '\0' && most > 0;
 }
 
-/* The value when the argument is `name=VALUE`. */
-static const char *value_of(const char *argument, const char *name)
-{
-    size_t length = strlen(name);
-    bool same = strncmp(argument, name, length) == 0 && argument[length] == '=';
-    return same ? argument + length + 1 : NULL;
-}
-
-static bool map_note(const char *path)
-{
-    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (file < 0 || ftruncate(file, (off_t)sizeof *note) != 0) {
-        plugin_say("rigend: cannot create %s: %s", path, strerror(errno));
-        return false;
-    }
-    void *mapped = mmap(NULL, sizeof *note, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    close(file);
-    if (mapped == MAP_FAILED) {
-        plugin_say("rigend: cannot map %s: %s", path, strerror(errno));
-        return false;
-    }
-    note = mapped;
-    return true;
-}
-
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                            char **argv);
 
@@ -175,13 +149,13 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
     for (int i = 0; i < argc; i++) {
         const char *value = NULL;
         bool good = true;
-        if ((value = value_of(argv[i], "out")) != NULL) {
+        if ((value = plugin_value(argv[i], "out")) != NULL) {
             out = value;
-        } else if ((value = value_of(argv[i], "console")) != NULL) {
+        } else if ((value = plugin_value(argv[i], "console")) != NULL) {
             text.path = strdup(value); /* QEMU need not keep its words */
-        } else if ((value = value_of(argv[i], "until")) != NULL) {
+        } else if ((value = plugin_value(argv[i], "until")) != NULL) {
             good = parse_text(value);
-        } else if ((value = value_of(argv[i], "instructions")) != NULL) {
+        } else if ((value = plugin_value(argv[i], "instructions")) != NULL) {
             good = parse_count(value);
         } else {
             good = false;
@@ -197,7 +171,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
         plugin_say("rigend: needs out=FILE, and until=HEX with console=FILE");
         return -1;
     }
-    if (!map_note(out)) {
+    note = plugin_note("rigend", out, sizeof *note);
+    if (note == NULL) {
         return -1;
     }
     qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);

@@ -1,10 +1,13 @@
 #include "plugin_base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = RIG_PLUGIN_API;
 
@@ -47,14 +50,39 @@ struct arguments {
     uint64_t limit_bytes;
 };
 
+const char *plugin_value(const char *argument, const char *name)
+{
+    size_t length = strlen(name);
+    bool same = strncmp(argument, name, length) == 0 && argument[length] == '=';
+    return same ? argument + length + 1 : NULL;
+}
+
+void *plugin_note(const char *name, const char *path, size_t size)
+{
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0 || ftruncate(file, (off_t)size) != 0) {
+        plugin_say("%s: cannot create %s: %s", name, path, strerror(errno));
+        if (file >= 0) {
+            close(file);
+        }
+        return NULL;
+    }
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (mapped == MAP_FAILED) {
+        plugin_say("%s: cannot map %s: %s", name, path, strerror(errno));
+        return NULL;
+    }
+    return mapped;
+}
+
 static bool take(struct plugin_option *option, const char *argument)
 {
-    size_t length = strlen(option->name);
-    if (strncmp(argument, option->name, length) != 0 || argument[length] != '=') {
-        return false;
+    const char *value = plugin_value(argument, option->name);
+    if (value != NULL) {
+        option->value = value;
     }
-    option->value = argument + length + 1;
-    return true;
+    return value != NULL;
 }
 
 static bool take_any(struct arguments *arguments, struct plugin_option *more, const char *argument)

@@ -45,6 +45,15 @@ int plugin_start(struct plugin *plugin, const struct plugin_hooks *hooks, qemu_p
 /* One line on standard error, behind the plugin's name. */
 void plugin_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The value when the argument is `name=VALUE`, else NULL. */
+const char *plugin_value(const char *argument, const char *name);
+
+/*
+ * A file of `size` zero bytes, mapped: what is written there can be read while QEMU runs, and after
+ * it was killed. NULL after a message, which names the plugin.
+ */
+void *plugin_note(const char *name, const char *path, size_t size);
+
 /* The instruction's bytes as a number; 0 when it does not have four (AArch32). */
 uint32_t plugin_opcode(const struct plugin *plugin, const struct qemu_plugin_insn *insn);
 

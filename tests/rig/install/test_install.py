@@ -160,7 +160,7 @@ class Prefix(InstallTest):
                 want = {str(p.relative_to(source)) for p in source.rglob(suffix)}
                 have = {str(p.relative_to(parts / room)) for p in (parts / room).rglob(suffix)}
                 self.assertEqual(have, want, room)
-        for name in ("cover", "events", "end"):
+        for name in ("cover", "events", "end", "poke"):
             for api in (1, 2):
                 self.assertTrue((parts / f"librig{name}-{api}.so").is_file())
         self.assertTrue((parts / "librigwalk.so").is_file())

@@ -25,9 +25,10 @@ from engine.operands import Hit
 from engine.order_check import Settings
 from engine.order_lint import lint_ordering
 from engine.order_operands import Counted, choose_sites
-from engine.order_run import Console, Recorder, run_guest, with_shared_ram
+from engine.order_run import Console, Recorder, run_guest
 from engine.qemu import Machine, guest_elf, guest_words, with_files
 from engine.run_end import End
+from engine.shared_ram import memory_size, with_shared_ram
 
 
 class Packs(Folder):
@@ -223,9 +224,9 @@ class CommandLine(unittest.TestCase):
     def test_sizes(self) -> None:
         """As QEMU reads -m."""
         for text, size in (("64", 64 << 20), ("512M", 512 << 20), ("size=2g,slots=2", 2 << 30)):
-            self.assertEqual(order_run.memory_size(text), size)
+            self.assertEqual(memory_size(text), size)
         with self.assertRaises(CannotJudge):
-            order_run.memory_size("many")
+            memory_size("many")
 
     def test_features(self) -> None:
         """By the fields of the registers; what is not known is not there."""
