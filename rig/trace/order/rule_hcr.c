@@ -1,14 +1,16 @@
 /*
  * hcr-before-use: HCR_EL2.E2H changes at EL2, or may, and before a context synchronization event a
- * register is accessed of which E2H decides what it is. Hardware may use the old E2H or the new
- * one.
+ * register is accessed by a name of which E2H decides what it reaches. Hardware may use the old E2H
+ * or the new one.
  *
  * With E2H at 1 a name of EL1 reaches EL2's register at EL2, and the names _EL12 and _EL02 reach
  * EL1's; with 0 the latter are undefined (DDI 0487, HCR_EL2.E2H): the wrong register is read or
- * written, an error. CPTR_EL2, CNTHCTL_EL2 and TCR_EL2 keep every bit that is written, also
- * where it is RES0 in the layout of the moment (Glossary, "RES0"): they come out right once E2H has
- * settled, a note. So is everything on a CPU that is known to lack FEAT_VHE, which has no E2H: the
- * image cannot know on which CPU it runs.
+ * written, an error. On a CPU that is known to lack FEAT_VHE, which has no E2H, it is a note: the
+ * image cannot know on which CPU it runs. So is a first write behind a read: it may give E2H back
+ * as it was.
+ *
+ * CPTR_EL2, CNTHCTL_EL2 and TCR_EL2 have another layout with each E2H, and need nothing: they keep
+ * every bit that is written, also where it is RES0 in the layout of the moment (Glossary, "RES0").
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +25,7 @@ enum { OP1_EL12 = 5 };
 struct name {
     uint32_t sys;
     const char *name;
-    const char *other; /* the register that E2H makes of it at EL2; NULL: only the layout changes */
+    const char *other; /* the register that it reaches with E2H at 1 */
 };
 
 /* DDI 0487, the accessors of each register; those of extensions are told by their encoding only. */
@@ -58,19 +60,16 @@ static const struct name NAMES[] = {
     {A64_SYS(3, 3, 14, 3, 0), "CNTV_TVAL_EL0", "CNTHV_TVAL_EL2"},
     {A64_SYS(3, 3, 14, 3, 1), "CNTV_CTL_EL0", "CNTHV_CTL_EL2"},
     {A64_SYS(3, 3, 14, 3, 2), "CNTV_CVAL_EL0", "CNTHV_CVAL_EL2"},
-    {A64_CPTR_EL2, "CPTR_EL2", NULL},
-    {A64_TCR_EL2, "TCR_EL2", NULL},
-    {A64_SYS(3, 4, 14, 1, 0), "CNTHCTL_EL2", NULL},
 };
-static const struct name ALIAS = {0, "a register named _EL12 or _EL02", "nothing: it is undefined"};
+static const struct name ALIAS = {0, "a register named _EL12 or _EL02", NULL};
 
-/* For each CPU: event + 1 of the write reported last, by level. */
-struct reported {
-    uint64_t by_level[ORDER_ERROR + 1];
+struct cpu_state {
+    uint64_t reported; /* event + 1 of the write reported last: each is reported once */
+    bool read;         /* before anything was written */
 };
 
 struct hcr_state {
-    struct reported *cpus;
+    struct cpu_state *cpus;
 };
 
 static const struct name *name_of(uint32_t sys)
@@ -100,13 +99,13 @@ static void see_write(struct rule *rule, const struct trace_event *event)
     rule->subjects += at_el2(cpu) && !same;
 }
 
-/* An old value that the trace lost, or a new one that it does not tell, is no proof. */
+/* A value that the trace does not tell is no proof. */
 static enum order_level level_of(const struct rule *rule, const struct machine_cpu *cpu,
-                                 const struct machine_pending *write, const struct name *name)
+                                 const struct machine_pending *write, bool read)
 {
-    bool proof = cpu->regs[MACHINE_HCR_EL2].known && !write->before.lost;
-    return proof && name->other != NULL && !rule->machine->features.no_vhe ? ORDER_ERROR
-                                                                           : ORDER_NOTE;
+    const struct machine_value *before = &write->before;
+    bool proof = cpu->regs[MACHINE_HCR_EL2].known && (before->known || (!before->lost && !read));
+    return proof && !rule->machine->features.no_vhe ? ORDER_ERROR : ORDER_NOTE;
 }
 
 static const char *e2h_text(const struct machine_value *value)
@@ -132,8 +131,6 @@ static void put_detail(const struct rule *rule, const struct machine_cpu *cpu,
     size_t room = ORDER_TEXT - (size_t)length;
     if (name == &ALIAS) {
         snprintf(text + length, room, "the name is undefined with 0%s", lacks);
-    } else if (name->other == NULL) {
-        snprintf(text + length, room, "it decides what the bits of %s mean%s", name->name, lacks);
     } else {
         snprintf(text + length, room, "with 1 the name reaches %s%s", name->other, lacks);
     }
@@ -144,12 +141,11 @@ static bool report(struct rule *rule, const struct trace_event *event,
 {
     struct hcr_state *state = rule->state;
     const struct machine_cpu *cpu = &rule->machine->cpus[event->cpu];
-    uint64_t *reported = state->cpus[event->cpu].by_level;
-    enum order_level level = level_of(rule, cpu, write, name);
-    if (reported[level] > write->event || reported[ORDER_ERROR] > write->event) {
+    struct cpu_state *own = &state->cpus[event->cpu];
+    if (own->reported > write->event) {
         return true;
     }
-    reported[level] = write->event + 1;
+    own->reported = write->event + 1;
     struct finding_text text;
     snprintf(text.missing, ORDER_TEXT,
              "no context synchronization event (ISB, ERET, exception entry) between the write of "
@@ -159,7 +155,7 @@ static bool report(struct rule *rule, const struct trace_event *event,
     snprintf(text.fix, ORDER_TEXT, "put an ISB behind the MSR to HCR_EL2");
     struct order_end end = order_end_of_pending(write, event->cpu);
     struct order_end consumer = order_end_of(event, rule->machine->now);
-    return rule_report(rule, level, &end, &consumer, &text);
+    return rule_report(rule, level_of(rule, cpu, write, own->read), &end, &consumer, &text);
 }
 
 static bool on_event(struct rule *rule, const struct trace_event *event)
@@ -182,6 +178,9 @@ static bool on_event(struct rule *rule, const struct trace_event *event)
     }
     const struct machine_cpu *cpu = &rule->machine->cpus[event->cpu];
     const struct machine_pending *write = machine_first_pending(cpu, MACHINE_HCR_EL2);
+    if (sys == A64_HCR_EL2 && !cpu->regs[MACHINE_HCR_EL2].known) {
+        state->cpus[event->cpu].read = true;
+    }
     if (write == NULL || !at_el2(cpu) || !machine_changed(cpu, write, HCR_EL2_E2H_BIT)) {
         return true;
     }

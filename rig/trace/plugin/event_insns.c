@@ -17,7 +17,7 @@ static bool recorded_always(enum a64_class kind, uint32_t opcode)
     case A64_MSR:
         return a64_has_operand(opcode);
     case A64_MRS:
-        return a64_sys(opcode) == A64_PAR_EL1;
+        return a64_sys(opcode) == A64_PAR_EL1 || a64_sys(opcode) == A64_HCR_EL2;
     case A64_WAIT:
         return (opcode & WFI_BIT) != 0;
     case A64_DAIF:

@@ -11,12 +11,11 @@ scene:
 
 #ifdef SCENE_drop_to_el1
     bic     x24, x24, #1                /* SCTLR_EL1: the MMU is off */
+    step early, nop
 write:
     msr     hcr_el2, x0
     step isb, isb
     mrs     x2, hcr_el2                 /* the read-back needs nothing */
-layout:
-    msr     cptr_el2, x1
     step late_isb, nop
 use:
     step use, msr sctlr_el1, x24
@@ -32,7 +31,6 @@ use:
     orr     x0, x0, #(1 << 3)           /* FMO */
     msr     hcr_el2, x0
     mrs     x2, esr_el1
-    msr     cptr_el2, x1
     isb
     b       finish
     .ltorg
@@ -45,6 +43,7 @@ use:
     mrs     x2, sctlr_el2
     mrs     x2, midr_el1
     msr     vbar_el2, x3
+    msr     cptr_el2, x1                /* laid out anew, and stored whole */
     msr     tpidr_el1, xzr              /* of EL1 with either */
     isb
     b       finish
@@ -59,7 +58,6 @@ use:
     msr     hcr_el2, x0
     eret
 1:  mrs     x2, esr_el1
-    msr     cptr_el2, x1
     b       finish
     .ltorg
 #endif
