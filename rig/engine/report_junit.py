@@ -10,7 +10,7 @@ from .report_json import write_whole
 from .results import RunResult, VariantResult
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """XML 1.0 knows no control characters; a guest's console may hold any."""
     return "".join(c if c in "\t\n" or 0x20 <= ord(c) < 0xFFFE else "?" for c in text)
 
@@ -18,23 +18,23 @@ def _clean(text: str) -> str:
 def _case(suite: ET.Element, check: Check) -> None:
     name = f"{check.id}: {check.text}" if check.kind == "expect" else check.id
     case = ET.SubElement(
-        suite, "testcase", classname=f"rig.{check.variant}.{check.group}", name=_clean(name)
+        suite, "testcase", classname=f"rig.{check.variant}.{check.group}", name=clean(name)
     )
     if check.status == PASS:
         return
     if check.status == WAIVED:
-        ET.SubElement(case, "skipped", message=_clean(check.why))
+        ET.SubElement(case, "skipped", message=clean(check.why))
         return
     tag = "failure" if check.status == FAIL else "error"
     message = (
         check.actual if not check.expected else f"expected {check.expected}, got {check.actual}"
     )
-    node = ET.SubElement(case, tag, message=_clean(message), type=check.kind)
+    node = ET.SubElement(case, tag, message=clean(message), type=check.kind)
     lines = [check.text, f"expected: {check.expected}", f"actual: {check.actual}", *check.details]
     if check.where:
         lines.append(f"at {check.where.text()}")
     lines += [f"why: {check.why}", f"spec: {check.spec}", *check.history]
-    node.text = _clean("\n".join(lines))
+    node.text = clean("\n".join(lines))
 
 
 def _suite(root: ET.Element, variant: VariantResult) -> None:
@@ -56,7 +56,7 @@ def _suite(root: ET.Element, variant: VariantResult) -> None:
         case = ET.SubElement(
             suite, "testcase", classname=f"rig.{variant.machine.variant}", name=phase.name
         )
-        ET.SubElement(case, "error", message=_clean(phase.error), type=ERROR)
+        ET.SubElement(case, "error", message=clean(phase.error), type=ERROR)
 
 
 def write(run: RunResult, path: Path) -> None:
