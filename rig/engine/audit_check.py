@@ -11,7 +11,7 @@ from .checks import FAIL, NOT_JUDGED, PASS, WAIVED, Check
 from .errors import Exit
 from .rig_trace import Judged, report_of
 
-SCHEMA = "rig-audit-1"
+SCHEMA, FLIPS_SCHEMA = "rig-audit-1", "rig-flips-1"
 GROUP = "address-space"  # and the kind of its checks
 SPEC = "spec.json"  # what a snapshot was judged by, in the room of its audit
 
@@ -20,10 +20,24 @@ def audit(
     snapshot: Path, spec: Mapping[str, Any], room: Path, elf: Path | None = None
 ) -> dict[str, Any]:
     """The report of `rig-trace audit`, whatever it found; its files are in `room`."""
-    spec_path = room / SPEC
-    spec_path.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
-    words = ["audit", str(snapshot), "--spec", str(spec_path)]
+    words = ["audit", str(snapshot), "--spec", str(write_spec(spec, room))]
     return report_of(words, elf, room / "audit.json", room / "audit.out", SCHEMA)
+
+
+def flip(
+    snapshot: Path, spec: Mapping[str, Any], room: Path, elf: Path | None = None
+) -> dict[str, Any]:
+    """The report of `rig-trace audit --flips`: what the rules make of each bit of each descriptor
+    changed, one at a time."""
+    words = ["audit", "--flips", str(snapshot), "--spec", str(write_spec(spec, room))]
+    return report_of(words, elf, room / "flips.json", room / "flips.out", FLIPS_SCHEMA)
+
+
+def write_spec(spec: Mapping[str, Any], room: Path) -> Path:
+    """What a snapshot is judged by, as a file in `room`."""
+    path = room / SPEC
+    path.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def judged(
