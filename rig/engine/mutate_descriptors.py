@@ -7,68 +7,22 @@ audit makes of every other one.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .audit_check import flip
-from .descriptor_bits import BITS, BLOCK, LEAF_LEVEL, PAGE, TABLE, address_mask, bit_name
-from .errors import CannotJudge
+from .descriptor_bits import BITS, bit_name
+from .descriptor_list import Descriptor, read_all
 from .mutant import Generated, Mutant, Poke
 from .paths import need_compiled
 from .qemu import Machine
 from .session import Inputs
-from .snapshot_file import RAM, Snapshot, read
-from .snapshot_state import SnapshotState
+from .snapshot_file import read
 from .space_spec import Resolver, build
-from .walk import Entry, EntryKind, Walker, WalkError
 
-_BIG_ENDIAN = 1 << 25  # SCTLR_ELx.EE
-_READS = 1 << 20  # descriptors of one half
 _UNSEEN_KEPT = 20
-
-
-@dataclass(frozen=True)
-class Descriptor:  # pylint: disable=too-many-instance-attributes # what is known of one
-    """A valid descriptor, where it was first seen."""
-
-    checkpoint: str
-    regime: str
-    kind: str
-    level: int
-    upper: bool
-    va: int
-    shift: int  # where its address begins
-    pa: int
-    value: int
-    what: str  # that it maps; of a table: that the leaves below it map
-    words: str  # rights and memory of a leaf
-
-    @property
-    def half(self) -> str:
-        """The half of the address space."""
-        return "high" if self.upper else "low"
-
-    def alike(self) -> tuple[Any, ...]:
-        """The same for descriptors that differ in nothing but their addresses."""
-        rest = self.value & ~address_mask(self.shift)
-        return self.regime, self.kind, self.level, self.upper, rest, self.what
-
-    def name(self) -> str:
-        """Short, without blanks and addresses; tables are told by what they begin with."""
-        what = re.sub(r"[^A-Za-z0-9._]+", "-", self.what).strip("-")
-        return f"{self.half}-L{self.level}-{self.kind}-{what}"
-
-    def text(self) -> str:
-        """In words; the kind comes first."""
-        of = "for" if self.kind == TABLE else "of"
-        words = f": {self.words}" if self.words else ""
-        return (
-            f"{self.kind} {of} {self.what}, level {self.level}, {self.va:#x} ({self.half} half)"
-            f"{words} ({self.value:#018x})"
-        )
 
 
 def descriptors(
@@ -80,7 +34,7 @@ def descriptors(
     known: dict[tuple[int, int], None] = {}
     groups: dict[tuple[Any, ...], list[Descriptor]] = {}
     for checkpoint in _places(inputs, machine, snapshots, made.not_made):
-        for found in _read_all(inputs, checkpoint, snapshots[checkpoint], made.not_made):
+        for found in read_all(inputs, checkpoint, snapshots[checkpoint], made.not_made):
             if (found.pa, found.value) not in known:
                 known[found.pa, found.value] = None
                 groups.setdefault(found.alike(), []).append(found)
@@ -143,108 +97,6 @@ def mutants_of(descriptor: Descriptor, name: str) -> list[Mutant]:
 
 def _bit_name(descriptor: Descriptor, bit: int) -> str:
     return bit_name(descriptor.kind, bit, descriptor.shift, descriptor.regime)
-
-
-# --- a snapshot's descriptors ---------------------------------------------------------------------
-
-
-def _read_all(
-    inputs: Inputs, checkpoint: str, path: Path, not_made: list[str]
-) -> Iterator[Descriptor]:
-    snapshot = read(path)
-    suffix = "EL2" if snapshot.regime == "EL2" else "EL1"
-    if snapshot.registers.get(f"SCTLR_{suffix}", 0) & _BIG_ENDIAN:
-        not_made.append(f"{checkpoint}:descriptor: big-endian tables (SCTLR_{suffix}.EE)")
-        return
-    library = str(need_compiled("librigwalk.so", inputs.elf))
-    resolver = Resolver(inputs.pack, inputs.image, inputs.table, snapshot, library)
-    names = Names(snapshot, build(inputs.pack, None, resolver))
-    try:
-        walker = Walker(library, snapshot.registers, SnapshotState(snapshot).word, snapshot.regime)
-        for upper in (False, True):
-            half = walker.half(upper)
-            if half.start == half.end or half.walk_disabled:
-                continue
-            entries = walker.entries(half.start, half.end, _READS)
-            granule_shift = half.granule.bit_length() - 1
-            yield from _of_half(entries, granule_shift, names, checkpoint, not_made)
-    except WalkError as error:
-        raise CannotJudge(f"{path}: its tables cannot be read: {error}") from None
-
-
-def _of_half(
-    entries: list[Entry], granule_shift: int, names: "Names", checkpoint: str, not_made: list[str]
-) -> Iterator[Descriptor]:
-    leaves = [entry for entry in entries if entry.kind is EntryKind.LEAF]
-    for entry in entries:
-        value = entry.steps[-1].descriptor
-        if value is None or entry.kind is EntryKind.RESERVED:
-            not_made.append(
-                f"{checkpoint}:descriptor: the one for {entry.start:#x}, level {entry.level}, is "
-                "no descriptor at this level"
-            )
-            continue
-        kind = PAGE if entry.level == LEAF_LEVEL else BLOCK
-        subject, shift = entry, (entry.end - entry.start).bit_length() - 1
-        if entry.kind is EntryKind.TABLE:
-            kind, shift = TABLE, granule_shift
-            below = (leaf for leaf in leaves if entry.start <= leaf.start < entry.end)
-            subject = next(below, entry)
-        yield Descriptor(
-            checkpoint=checkpoint,
-            regime=names.regime,
-            kind=kind,
-            level=entry.level,
-            upper=entry.upper,
-            va=entry.start,
-            shift=shift,
-            pa=entry.steps[-1].descriptor_pa,
-            value=value,
-            what=names.of(subject),
-            words=_words(entry),
-        )
-
-
-def _words(entry: Entry) -> str:
-    """Rights and memory of a leaf."""
-    attributes = entry.attributes
-    if attributes is None:
-        return ""
-    rights = f"{attributes.el1}, EL0 {attributes.el0}, {attributes.memory_text}"
-    return f"{rights}, {'not global' if attributes.not_global else 'global'}"
-
-
-class Names:
-    """What lies where: by the pack's layout and the ELF, and by the machine."""
-
-    def __init__(self, snapshot: Snapshot, spec: Mapping[str, Any]) -> None:
-        self.regime = snapshot.regime
-        self._regions = list(_regions(spec["regions"]))
-        self._devices = list(_regions(spec["devices"]))
-        self._memory = [
-            ("pa", part.first, part.last, "RAM" if part.kind == RAM else part.name)
-            for part in snapshot.memory
-        ]
-
-    def of(self, entry: Entry) -> str:
-        """The smallest region that its first byte lies in; a table without leaves has none."""
-        places = {"pa": entry.pa, "va": entry.start}
-        if entry.kind is EntryKind.TABLE:
-            return "nothing"
-        for regions in (self._regions, self._memory, self._devices):
-            fitting = [
-                (last - first, name)
-                for space, first, last, name in regions
-                if (place := places[space]) is not None and first <= place <= last
-            ]
-            if fitting:
-                return min(fitting)[1]
-        return "nothing"
-
-
-def _regions(items: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int, int, str]]:
-    for item in items:
-        yield item.get("space", "pa"), int(item["first"], 16), int(item["last"], 16), item["name"]
 
 
 # --- every descriptor of the snapshots ------------------------------------------------------------
