@@ -1,0 +1,114 @@
+"""Many mutants: judged in processes beside each other, each outcome written down at once, so that a
+campaign that was ended goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Sequence
+
+from c_mutants import Mutant
+from host_programs import Build
+from judge import KILLED, NOT_JUDGED, Judge, Outcome
+
+# What a verdict rests on.
+_STATE = ("kernel", "arch", "tests/unit", "tests/fakes", "tests/mutation")
+_judges: dict[str, Judge] = {}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is judged, with what, and where."""
+
+    build: Build
+    root: Path
+    rooms: tuple[str, ...]
+    directory: Path
+    jobs: int
+
+
+def state_of(root: Path) -> str:
+    """A digest of everything that a verdict rests on."""
+    digest = hashlib.sha256()
+    for place in _STATE:
+        for file in sorted((root / place).rglob("*")):
+            if file.suffix in (".c", ".h", ".S", ".txt") or file.name == "judge.py":
+                digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+class Results:
+    """The outcomes so far, in a file of lines."""
+
+    def __init__(self, path: Path, state: str, keep_kills: bool) -> None:
+        self._path = path
+        self.outcomes: dict[str, Outcome] = {}
+        lines = self._lines()
+        same = bool(lines) and lines[0] == {"state": state}
+        for line in lines[1:]:
+            outcome = Outcome(line["name"], line["verdict"], line["by"])
+            if same and outcome.verdict != NOT_JUDGED or keep_kills and outcome.verdict == KILLED:
+                self.outcomes[outcome.name] = outcome
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as stream:
+            stream.write(json.dumps({"state": state}) + "\n")
+            for outcome in self.outcomes.values():
+                stream.write(json.dumps(outcome.to_json()) + "\n")
+
+    def _lines(self) -> list[dict[str, str]]:
+        """What the file holds; a last line that was torn is left out."""
+        lines = []
+        if self._path.is_file():
+            for text in self._path.read_text(encoding="utf-8").splitlines():
+                try:
+                    lines.append(json.loads(text))
+                except json.JSONDecodeError:
+                    break
+        return lines
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.outcomes[outcome.name] = outcome
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(outcome.to_json()) + "\n")
+
+
+def _ignore_ctrl_c() -> None:
+    """In a worker: the mutant under way is judged to its end, which is near."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _judge(plan: Plan, rooms: str, mutant: Mutant) -> Outcome:
+    """In a worker: judge with this process's own copy of the sources."""
+    if rooms not in _judges:
+        room = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=rooms))
+        _judges[rooms] = Judge(plan.build, plan.root, plan.rooms, room)
+    return _judges[rooms].judge(mutant)
+
+
+def run(
+    plan: Plan, mutants: Sequence[Mutant], results: Results, say: Callable[[str], None]
+) -> None:
+    """Judge the mutants that have no outcome yet."""
+    left = [m for m in mutants if m.name not in results.outcomes]
+    rooms = Path(tempfile.mkdtemp(prefix="rooms-", dir=plan.directory))
+    try:
+        with ProcessPoolExecutor(plan.jobs, initializer=_ignore_ctrl_c) as pool:
+            waiting = [pool.submit(_judge, plan, str(rooms), m) for m in left]
+            try:
+                for done, future in enumerate(as_completed(waiting), 1):
+                    outcome = future.result()
+                    results.add(outcome)
+                    say(f"{done}/{len(left)} {outcome.verdict}: {outcome.name}")
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        shutil.rmtree(rooms)
