@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class FreeRun:
     run_dir: Path
     timeout: float
     gate: Path  # rig-trace
+    budget: int = 0  # of instructions, within which the run has to come to its end; 0: none
 
     def run(self, result: VariantResult) -> None:
         """Run the guest to its end and judge; infrastructure failures land in the phase."""
@@ -46,6 +47,7 @@ class FreeRun:
         command = command_line(qemu_path, self.machine, elf, False)
         result.command = list(command)
         end, bound = end_of(self.pack.data), bound_of(self.pack.data, self.timeout)
+        end = replace(end, budget=self.budget)
         command += end.words(qemu_path, SERIAL, elf)
         started = time.monotonic()
         with Children(pick_cpu()) as children:
@@ -59,7 +61,8 @@ class FreeRun:
                 where = where_is(self.run_dir, self.image)
                 place = where.text() if where else UNKNOWN_PLACE
                 phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
-                phase.error = f"{end.missed()} within {bound:g} s: it is at {place}"
+                how = watch.given_up() or f"within {bound:g} s"
+                phase.error = f"{end.missed()} {how}: it is at {place}"
             elif events is None or not ended_by_guest(qemu, status, events.shutdown()):
                 phase.code, phase.reason = Exit.NO_JUDGEMENT, "QEMU died"
                 phase.error = died(qemu, status)
@@ -92,7 +95,7 @@ class FreeRun:
         `end`; short waits keep signals prompt."""
         while time.monotonic() < deadline:
             status = qemu.wait(_POLL_S)
-            if status is not None or watch.come():
+            if status is not None or watch.come() or watch.given_up():
                 return status
         return None
 

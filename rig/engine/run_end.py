@@ -44,6 +44,8 @@ class End:
     bound: bool = False
     instructions: int = 0
     sleeps: bool = False
+    # It has to come within so many instructions, or is given up; 0: only the wall clock bounds it.
+    budget: int = 0
 
     @property
     def by_guest(self) -> bool:
@@ -75,11 +77,11 @@ class End:
 
     def words(self, qemu: str, console: str, elf: Path | None) -> list[str]:
         """QEMU's words for the plugin; the last plugin on the line, so that others see as much."""
-        if not self.exact:
+        if not self.exact and not self.budget:
             return []
         options = f"out={NOTE}"
-        if self.instructions:
-            options += f",instructions={self.instructions}"
+        if self.instructions or self.budget:
+            options += f",instructions={self.instructions or self.budget}"
         if self.until:
             options += f",until={self.until.encode().hex()},console={console}"
         return ["-plugin", f"{choose(qemu, _PLUGIN, elf)},{options}"]
@@ -113,6 +115,16 @@ class Watch:
         self._looks = 0
         self._came = False
 
+    def given_up(self) -> str:
+        """Why a run with a budget will not come to its end, "" as long as it may: it executed more
+        than that, or sleeps for good."""
+        if not self._end.budget:
+            return ""
+        count, ending = self._note()
+        if ending == _AT_INSTRUCTIONS and not self._end.instructions:
+            return f"within {self._end.budget} instructions"
+        return "and sleeps, with nothing armed that would wake it" if self.asleep(count) else ""
+
     def instructions(self) -> int:
         """Instructions that began to execute so far, by whole blocks."""
         return self._note()[0]
@@ -127,7 +139,7 @@ class Watch:
         if not self._end.exact:
             return False
         count, ending = self._note()
-        if ending in (_AT_INSTRUCTIONS, _AT_TEXT):
+        if ending == _AT_TEXT or (ending == _AT_INSTRUCTIONS and self._end.instructions):
             return True
         return self._end.sleeps and self.asleep(count)
 
