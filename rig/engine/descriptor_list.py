@@ -80,8 +80,6 @@ def read_all(
         walker = Walker(library, snapshot.registers, SnapshotState(snapshot).word, snapshot.regime)
         for upper in (False, True):
             half = walker.half(upper)
-            if half.start == half.end or half.walk_disabled:
-                continue
             entries = walker.entries(half.start, half.end, _READS)
             granule_shift = half.granule.bit_length() - 1
             yield from _of_half(entries, granule_shift, names, checkpoint, not_made)

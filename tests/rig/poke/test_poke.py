@@ -131,7 +131,7 @@ class Seen(PokeTest):
                 self.assertIsNone(child.wait(0.01), child.stderr())
                 self.assertLess(time.monotonic(), deadline)
             guest = Rsp(socket, deadline)
-            found = []
+            found: list[bytes | None] = []
             while not found or guest.pc() != self.at["live_store"] + 4:
                 if guest.pc() == self.at["live_store"]:
                     found.append(guest.read_physical(self.of_table().pa, 8))

@@ -169,6 +169,7 @@ class Taken(unittest.TestCase):
         changed = "high-L3-page-the-kernel-s-stack-at-later"
         self.assertEqual(self.names(made)[-1], changed)
         self.assertEqual(made.sites, 5)
+        self.assertEqual(["1 more" in line for line in made.not_made], [True])
         self.assertEqual({mutant.function for mutant in made.mutants[:-BITS]}, {"up"})
         self.assertEqual({mutant.function for mutant in made.mutants[-BITS:]}, {"later"})
 
