@@ -71,7 +71,6 @@ static void find_word(void)
         plugin_say("rigpoke: pa=0x%llx is not in the guest's RAM", (unsigned long long)poke.pa);
         _exit(1);
     }
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): where the RAM lies is read as a number
     poke.word = (uint64_t *)(poke.ram.host + distance);
 }
 
