@@ -41,7 +41,8 @@ enum machine_register {
 struct machine_value {
     uint64_t value;
     bool known;
-    bool lost; /* written, with a value that the trace does not tell; else as reset left it */
+    bool lost;     /* written, with a value that the trace does not tell; else as reset left it */
+    bool at_entry; /* SCTLR that nobody wrote: M is 0, and nothing else is known */
 };
 
 /* A direct write that no CSE has followed. */
@@ -58,8 +59,8 @@ struct machine_pending {
 enum { MACHINE_PENDING = 32 };
 
 struct machine_cpu {
-    /* As the last write left them (program order, what the emulator uses). At reset SCTLR is known
-     * as 0 and all else unknown. */
+    /* As the last write left them (program order, what the emulator uses). At the entry SCTLR
+     * is taken as 0 (at_entry) and all else unknown. */
     struct machine_value regs[MACHINE_REGISTERS];
     struct machine_pending
         pending[MACHINE_PENDING]; /* in order; the oldest are dropped beyond it */

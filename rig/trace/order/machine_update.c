@@ -33,8 +33,9 @@ bool machine_begin(struct machine *machine, const struct event_trace *trace,
     }
     for (uint32_t i = 0; i < trace->cpus; i++) {
         machine->cpus[i].el = TRACE_EL_UNKNOWN;
-        machine->cpus[i].regs[MACHINE_SCTLR_EL1].known = true;
-        machine->cpus[i].regs[MACHINE_SCTLR_EL2].known = true;
+        const struct machine_value off = {.known = true, .at_entry = true};
+        machine->cpus[i].regs[MACHINE_SCTLR_EL1] = off;
+        machine->cpus[i].regs[MACHINE_SCTLR_EL2] = off;
     }
     return true;
 }

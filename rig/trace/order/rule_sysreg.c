@@ -11,6 +11,7 @@
 
 #include "regime_use.h"
 #include "rule.h"
+#include "sysreg_entry.h"
 #include "sysregs.h"
 
 enum {
@@ -34,6 +35,7 @@ struct judged {
 
 struct cpu_state {
     uint64_t reported[KINDS]; /* event + 1 of the newest write reported for each kind */
+    uint64_t entry_reported;  /* sysreg_entry.h */
     struct judged judged[CACHE_SLOTS];
 };
 
@@ -281,6 +283,11 @@ static bool use_now(struct rule *rule, const struct trace_event *event, uint64_t
 {
     const struct machine_cpu *cpu = &rule->machine->cpus[event->cpu];
     const struct regime_use use = {.va = va, .kind = kind};
+    struct sysreg_state *state = rule->state;
+    if (cpu->el != 3 &&
+        !sysreg_entry_judge(rule, event, &use, &state->cpus[event->cpu].entry_reported)) {
+        return false;
+    }
     if (cpu->el == 2) {
         return judge_el2(rule, event, &use);
     }

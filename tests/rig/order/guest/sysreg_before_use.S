@@ -23,6 +23,25 @@ use:
     .ltorg
 #endif
 
+/* The first write of SCTLR, MMU off as before. */
+#if defined(SCENE_mmu_off) || defined(SCENE_mmu_off_at_el2)
+    ldr     x1, =page_a
+    bic     x24, x24, #1
+    step early, nop
+write:
+#ifdef SCENE_mmu_off
+    msr     sctlr_el1, x24
+#else
+    step write, msr sctlr_el2, x24
+#endif
+    step isb, isb
+use:
+    step use, str x1, [x1]
+    isb
+    b       finish
+    .ltorg
+#endif
+
 /* Which write of the group has to be synchronized before the MMU comes on? Those that the fetch of
  * the ISB needs: not MAIR, since attributes do not change what is fetched. */
 #ifdef SCENE_mmu_on_after_group
