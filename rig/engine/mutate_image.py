@@ -21,8 +21,8 @@ def write_image(original: Path, patches: Iterable[Patch], to: Path) -> None:
         offset = _offset(image, patch.address, len(patch.old))
         if offset is None or image[offset : offset + len(patch.old)] != patch.old:
             raise CannotJudge(
-                f"{original}: does not hold {patch.old.hex()} at {patch.address:#x}; the mutants are "
-                "of another image"
+                f"{original}: does not hold {patch.old.hex()} at {patch.address:#x}; the mutants "
+                "are of another image"
             )
         image[offset : offset + len(patch.new)] = patch.new
     to.write_bytes(image)

@@ -1,8 +1,9 @@
 """Judges one mutant as `rig run` judges a guest, phase by phase, until one of them breaks a rule.
 
-The phases come in the order of their cost: the free run with its fault gate, the ordering of what it
-executes, the stepped boot with its snapshots, the audit of those. A guest that does not come to its
-end any more is given up after a few times the instructions of the unmutated one.
+The phases come in the order of their cost: the free run with its fault gate, the ordering of what
+it executes, the stepped boot with its snapshots, the audit of those; descriptors are audited first,
+in a free run that is stopped where they are looked at (mutate_places.py). A guest that does not
+come to its end any more is given up after a few times the instructions of the unmutated one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .freerun import FreeRun
 from .image import Image
 from .mutant import KILLED, NOT_JUDGED, SURVIVED, Mutant, Outcome
 from .mutate_image import write_image
+from .mutate_places import judge_space, places
 from .mutate_smoke import fault_words, smoke
 from .order_check import GROUP as ORDERING
 from .order_phase import Ordering
@@ -31,6 +33,7 @@ from .qemu import Machine
 from .results import Phase, VariantResult
 from .run_end import left_of
 from .session import Inputs
+from .snapshot import Place
 from .stepping import Stepping, make_job
 
 FREE_RUN, STEP = "free-run", "step"
@@ -47,6 +50,7 @@ class Baseline:
     notes: set[str] = field(default_factory=set)
     snapshots: dict[str, Path] = field(default_factory=dict)  # by checkpoint
     words: list[str] = field(default_factory=list)  # that the smoke test looks for
+    stops: dict[str, Place] = field(default_factory=dict)  # of the snapshots, in a free run
     seconds: float = 0.0
 
     @property
@@ -66,6 +70,7 @@ class _Run:
     timeout: float
     budget: int
     first: bool  # end stepping at the first broken rule
+    place: Place | None = None  # where the address space is judged before stepping
     result: VariantResult = field(init=False)
     snapshots: dict[str, Path] = field(default_factory=dict)
 
@@ -76,6 +81,8 @@ class _Run:
         """Those that the pack has rules for, in the order of their cost."""
         pack = self.inputs.pack
         found = [(FREE_RUN, self._free_run)]
+        if self.place is not None:
+            found.append((SPACES, self._spaces_running))
         if pack.ordering():
             found.append((ORDERING, self._ordering))
         if pack.items("checkpoints"):
@@ -117,6 +124,11 @@ class _Run:
         stepping.run(self.result)
         self.snapshots = stepping.snapshots
 
+    def _spaces_running(self) -> None:
+        assert self.place is not None
+        path = self._path(f"{SPACES}-running")
+        judge_space(self.inputs, self.machine, self.image, self.place, path, self.result)
+
     def _spaces(self) -> None:
         pack, path = self.inputs.pack, self._path(SPACES)
         AddressSpaces(
@@ -142,6 +154,12 @@ class _Run:
         return keys
 
 
+def _phase_of(rule: str, run: _Run) -> str:
+    """The phase that a rule's note came from."""
+    ordering = {finding["rule"] for finding in run.result.order.get("findings") or []}
+    return ORDERING if rule in ordering else SPACES
+
+
 def _note_key(note: str) -> str:
     """`note: ENTRY: RULE: ...` without its addresses."""
     parts = note.split(": ")
@@ -162,8 +180,8 @@ def baseline(
         if red is not None or last.error:
             why = last.error or f"{red.rule if red else ''}: {red.text if red else ''}"
             raise CannotJudge(
-                f"the unmutated guest does not pass ({machine.variant}, {name}): {why}; its mutants "
-                "would say nothing: see rig run"
+                f"the unmutated guest does not pass ({machine.variant}, {name}): {why}; its "
+                "mutants would say nothing: see rig run"
             )
     console = run.result.phases[0].console
     words = fault_words(inputs.pack, console)
@@ -175,6 +193,7 @@ def baseline(
         run.notes(),
         run.snapshots,
         words,
+        places(inputs, machine, run.snapshots, room / "places"),
         time.monotonic() - started,
     )
 
@@ -210,8 +229,9 @@ class Judge:
         image = Image(replace(self.inputs.image.elf, path=str(elf)), self.inputs.image.aliases)
         machine = replace(self.machine, poke=mutant.poke) if mutant.poke else self.machine
         run = _Run(
-            self.inputs, image, machine, room, self.timeout, self.baseline.budget, not thorough
-        )
+            self.inputs, image, machine, room, self.timeout, self.baseline.budget, not thorough,
+            self.baseline.stops.get(mutant.function) if mutant.poke else None,
+        )  # fmt: skip
         outcome = Outcome(mutant.id, NOT_JUDGED)
         undecided = ""
         for name, phase in run.phases():
@@ -234,7 +254,7 @@ class Judge:
         outcome.notes = sorted({key.partition(":")[0] for key in run.notes() - self.baseline.notes})
         if outcome.rules or outcome.notes:
             outcome.verdict = KILLED
-            outcome.phase = outcome.phase or ORDERING
+            outcome.phase = outcome.phase or _phase_of(outcome.notes[0], run)
         elif undecided:
             outcome.why = undecided
         else:

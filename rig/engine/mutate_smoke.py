@@ -31,10 +31,8 @@ def smoke(pack: Pack, variant: str, console: Sequence[str], words: Iterable[str]
     for rule in pack.items("markers"):
         if variant not in rule.get("variants", [variant]):
             continue
-        found = next(
-            (i for i, line in enumerate(console) if i >= position and line_shows(line, rule["text"])),
-            None,
-        )
+        later = range(position, len(console))
+        found = next((i for i in later if line_shows(console[i], rule["text"])), None)
         if found is None:
             return f"no {rule['text']!r}"
         position = found + 1
