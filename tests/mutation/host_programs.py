@@ -130,7 +130,9 @@ def _includes(build: Path, objects: dict[str, Object]) -> dict[str, frozenset[st
 
 def read_build(build: Path, rooms: list[Path], make: bool) -> Build:
     """The programs of `build` that hold an object made of a file below one of `rooms`; with `make`
-    they are brought up to date before."""
+    the build is brought up to date before."""
+    if make:
+        _output(["ninja"], build)  # all of it: ctest knows the command of what is built
     tests = {}
     for name, command in _tests(build):
         if Path(command[0]).is_relative_to(build):
@@ -146,6 +148,4 @@ def read_build(build: Path, rooms: list[Path], make: bool) -> Build:
             chosen.append(Program(name, command, tuple(held), tuple(links[target])))
     if not chosen:
         raise CannotJudge(f"{build}: no unit test holds a source of {rooms[0].name}/")
-    if make:
-        _output(["ninja", *sorted({tests[p.name][0] for p in chosen})], build)
     return Build(build, tuple(chosen), _includes(build, objects))

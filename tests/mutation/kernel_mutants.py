@@ -32,13 +32,13 @@ from judge import KILLED, NOT_JUDGED, NOT_MADE, SAME_CODE, SURVIVED, Outcome
 from review import BadReview, Review, read_review
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 ROOMS = ("kernel", "arch/aarch64")
 HELD, BROKEN, USAGE, CANNOT_JUDGE = 0, 1, 2, 3
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Mutants of kernel/, judged by the host tests.")
+    parser.add_argument("--root", type=Path, default=HERE.parents[1], help="the source tree")
     parser.add_argument("--build", type=Path, required=True, help="of the preset host or debug")
     parser.add_argument("--dir", type=Path, help="of the results (BUILD/kernel-mutants)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -51,30 +51,31 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--keep-kills", action="store_true", help="also of other sources' results")
     parser.add_argument("--list", action="store_true", help="print the mutants, judge none")
     parser.add_argument("--json", type=Path, help="write counts and outcomes")
+    parser.add_argument("--fresh", action="store_true", help="judge all anew")
     return parser.parse_args(arguments)
 
 
-def _sources(build: Build) -> list[Path]:
+def _sources(build: Build, root: Path) -> list[Path]:
     """The files of the kernel, and those of the CPU's room that a host test holds."""
     tested = {Path(o.source) for p in build.programs for o in p.objects}
-    kernel = [f for f in sorted((ROOT / "kernel").rglob("*")) if f.suffix in (".c", ".h")]
-    arch = ROOT / "arch" / "aarch64"
+    kernel = [f for f in sorted((root / "kernel").rglob("*")) if f.suffix in (".c", ".h")]
+    arch = root / "arch" / "aarch64"
     return kernel + sorted(f for f in tested if f.is_relative_to(arch) and f.suffix == ".c")
 
 
-def _arguments(build: Build, file: Path) -> list[str]:
+def _arguments(build: Build, root: Path, file: Path) -> list[str]:
     """How a file is to be read: with every definition that a test sets for it."""
     found: dict[str, None] = {}
     for made in build.objects_of(str(file)):
         found.update(dict.fromkeys(made.arguments()))
-    return list(found) or [f"-I{ROOT}/kernel/include", f"-I{ROOT}/tests/fakes/include"]
+    return list(found) or [f"-I{root}/kernel/include", f"-I{root}/tests/fakes/include"]
 
 
-def all_mutants(build: Build) -> list[Mutant]:
+def all_mutants(build: Build, root: Path) -> list[Mutant]:
     """Every mutant of every file."""
     mutants = []
-    for file in _sources(build):
-        mutants += mutants_of(file, str(file.relative_to(ROOT)), _arguments(build, file))
+    for file in _sources(build, root):
+        mutants += mutants_of(file, str(file.relative_to(root)), _arguments(build, root, file))
     return mutants
 
 
@@ -127,9 +128,10 @@ def _exit_code(count: dict[str, int]) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    rooms = [ROOT / room for room in ROOMS]
+    root = options.root.resolve()
+    rooms = [root / room for room in ROOMS]
     build = read_build(options.build.resolve(), rooms, make=not options.no_build)
-    mutants = all_mutants(build)
+    mutants = all_mutants(build, root)
     review = read_review(options.review, mutants)
     chosen = _chosen(options, mutants, review)
     if options.list:
@@ -137,8 +139,10 @@ def _run(options: argparse.Namespace) -> int:
             print(_line(mutant, "mutant"))
         return HELD
     directory = (options.dir or options.build / "kernel-mutants").resolve()
-    results = Results(directory / "results.jsonl", state_of(ROOT), options.keep_kills)
-    plan = Plan(build, ROOT, ROOMS, directory, options.jobs)
+    if options.fresh:
+        (directory / "results.jsonl").unlink(missing_ok=True)
+    results = Results(directory / "results.jsonl", state_of(root), options.keep_kills)
+    plan = Plan(build, root, ROOMS, directory, options.jobs)
     run(plan, chosen, results, lambda text: print(text, file=sys.stderr, flush=True))
     count = tell(chosen, results.outcomes, review)
     if options.json is not None:

@@ -16,6 +16,7 @@
 
 #include <string.h>
 #include <tyrne/abi/syscall.h>
+#include <tyrne/hal/timer.h>
 #include <tyrne/kernel.h>
 #include <tyrne/task.h>
 
@@ -73,6 +74,7 @@ static int setup(void **state)
     fake_board_program(program_image, sizeof(program_image) - 1U);
     fake_user_program(hello);
     fake_irq_reset(HZ);
+    hal_timer_arm(1);         /* what firmware left behind */
     fake_timer_pass(1000000); /* what passed before the first C code does not count */
     return 0;
 }
@@ -150,6 +152,22 @@ static const char *const markers[] = {
 #endif
 };
 
+/* Idle holds, without any right, the bootstrap space and the program's, in this order. */
+static void assert_idle_holds_spaces(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct capability cap;
+
+        assert_int_equal(cap_lookup(&kernel_core.caps, kernel_core.sched.idle,
+                                    cap_handle_make(0, (uint16_t)i), &cap),
+                         STATUS_OK);
+        assert_int_equal(cap.kind, CAP_KIND_ADDRESS_SPACE);
+        assert_int_equal(cap.rights, 0);
+        assert_int_equal(cap.object.index, i);
+        assert_int_equal(cap.object.generation, 0);
+    }
+}
+
 static void the_machine_runs_from_hello_to_power_off(void **state)
 {
     (void)state;
@@ -173,6 +191,8 @@ static void the_machine_runs_from_hello_to_power_off(void **state)
     }
     assert_int_equal(pmm_free_frames(&kernel_pmm), 32511);
     assert_int_equal(object_count(&kernel_spaces.arena), 1);
+    assert_true(object_live(&kernel_spaces.arena, (struct object_ref){0, 0})); /* bootstrap */
+    assert_idle_holds_spaces();
     assert_int_equal(fake_mmu_root(), 0);
     assert_null(fake_mmu_violation());
     assert_int_equal(fake_irq_inits(), 1);
