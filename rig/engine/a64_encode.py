@@ -7,7 +7,7 @@ is read back by Capstone before it is used (mutate_words.py).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 NOP = 0xD503201F
 ISB = 0xD5033FDF
@@ -116,9 +116,7 @@ def changes_pc(word: int) -> bool:
 def is_pc_relative(word: int) -> bool:
     """ADR, ADRP, a literal load or a direct branch: what it means depends on where it is."""
     return (
-        is_direct_branch(word)
-        or word & 0x1F000000 == 0x10000000
-        or word & 0x3B000000 == 0x18000000
+        is_direct_branch(word) or word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000
     )
 
 
@@ -272,12 +270,13 @@ def immediate(word: int) -> Immediate | None:
 
 
 def _logical(word: int) -> Immediate:
-    """Patterns of N, immr and imms that are one bit away and not reserved."""
+    """Patterns of N, immr and imms that are one bit away, not reserved and of another value."""
     size = 64 if word >> 31 else 32
     words = {}
+    same = (None, logical_value(word >> 10 & 0x1FFF, size))
     for place in range(13):
         pattern = (word >> 10 & 0x1FFF) ^ 1 << place
-        if logical_value(pattern, size) is not None:
+        if logical_value(pattern, size) not in same:
             words[f"mask bit {place}"] = word ^ 1 << 10 + place
     return Immediate("mask", words)
 
@@ -303,45 +302,3 @@ def store_source(word: int) -> int | None:
     offset = word & 0xFFE00C00 == 0xF8200800
     pair = word & 0xFE400000 == 0xA8000000
     return word & 31 if single or offset or pair else None
-
-
-@dataclass(frozen=True)
-class OnStack:
-    """What an instruction does at SP: `moves` SP by that much, and accesses 64-bit registers at
-    offsets from SP as it was before."""
-
-    moves: int = 0
-    loads: dict[int, int] = field(default_factory=dict)  # register: offset
-    stores: dict[int, int] = field(default_factory=dict)
-
-
-def on_stack(word: int) -> OnStack | None:
-    """What an instruction does to SP, and by SP; None when SP gets a value that is not known."""
-    if word & 0xFF8003FF == 0x910003FF or word & 0xFF8003FF == 0xD10003FF:  # ADD, SUB SP, SP, #imm
-        amount = (word >> 10 & 0xFFF) << 12 * (word >> 22 & 1)
-        return OnStack(-amount if word >> 30 & 1 else amount)
-    if word & 31 == 31 and (word & 0x1F800000 == 0x11000000 or word & 0x1FE00000 == 0x0B200000):
-        return None if word >> 29 & 1 == 0 else OnStack()  # ADD, SUB to SP; with S they set flags
-    if word >> 5 & 31 != 31:
-        return OnStack()
-    if word & 0xFE000000 == 0xA8000000:
-        step = 8 * _signed(word >> 15 & 0x7F, 7)
-        registers, form = (word & 31, word >> 10 & 31), word >> 23 & 3
-    elif word & 0xFF800000 == 0xF9000000:
-        step, registers, form = 8 * (word >> 10 & 0xFFF), (word & 31,), 2
-    elif word & 0xFFA00000 == 0xF8000000:
-        step, registers = _signed(word >> 12 & 0x1FF, 9), (word & 31,)
-        form = {0: 2, 1: 1, 2: 2, 3: 3}[word >> 10 & 3]
-    else:
-        return OnStack()
-    # Forms: 1 behind the access, 3 before it, else SP stays.
-    place = 0 if form == 1 else step
-    accessed = {register: place + 8 * i for i, register in enumerate(registers)}
-    moves = step if form in (1, 3) else 0
-    if word >> 22 & 1:
-        return OnStack(moves, loads=accessed)
-    return OnStack(moves, stores=accessed)
-
-
-def _signed(value: int, bits: int) -> int:
-    return value - (1 << bits) if value >> bits - 1 else value

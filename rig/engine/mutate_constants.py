@@ -3,7 +3,7 @@
 From an instruction that uses a register the executed path is followed backwards, from definition to
 definition, through calls and branches, until a constant, a load from memory or a system register.
 What a function keeps on its stack by SP is followed to the store that put it there; other memory is
-not followed, and is told.
+not followed, and is told. Neither is what registers brought from code outside of the image.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import a64_encode as a64
+from .a64_stack import Span, on_stack
+from .a64_uses import uses
+from .mutate_path import OUTSIDE
 from .mutate_sites import Code
-from .mutate_words import uses
 
 # Instructions that a slice goes back at most: the distance from a constant to its use.
 FAR = 400_000
@@ -28,33 +30,54 @@ class Slice:
     loads: set[int] = field(default_factory=set)  # from memory: not followed
     open: bool = False  # the path began, or went on too long, before all was found
 
+    @property
+    def whole(self) -> bool:
+        """Is all that the value was made of among the constants and literals?"""
+        return not self.loads and not self.open
+
+    @property
+    def why(self) -> str:
+        """What is not, in words."""
+        if self.loads:
+            return "made from memory too, which is not followed"
+        return "what it is made of lies before the path, or outside of the image"
+
 
 @dataclass
 class _Wanted:
-    """What is looked for on the way back: registers, and words of the stack by their distance from
+    """What is looked for on the way back: registers, and bytes of the stack by their distance from
     SP where the way began."""
 
     registers: set[int]
-    words: set[int] = field(default_factory=set)
+    spans: set[Span] = field(default_factory=set)
     stack: int = 0  # SP at this place, by the same distance
     known: bool = True
 
-    def pass_stack(self, word: int) -> set[int]:
-        """Go back over an instruction; the registers that it loads from words on the stack, which
-        are looked for instead."""
-        does = a64.on_stack(word)
+    def pass_stack(self, word: int) -> bool:
+        """Go back over an instruction that uses SP. False when it makes a wanted value of what is
+        not known here."""
+        does = on_stack(word)
         if does is None or not self.known:
             self.known = False
-            return set()
+            return not self.spans
         self.stack -= does.moves
-        for register, offset in does.stores.items():
-            if self.stack + offset in self.words:
-                self.words.remove(self.stack + offset)
-                self.registers.add(register)
-        loaded = self.registers & set(does.loads)
-        self.words |= {self.stack + does.loads[register] for register in loaded}
-        self.registers -= loaded
-        return loaded
+        whole = True
+        for span in [part.moved(self.stack) for part in (*does.stores, *does.other)]:
+            cut = {wanted for wanted in self.spans if wanted != span and wanted.overlaps(span)}
+            self.spans -= cut
+            whole = whole and not cut
+        for part, register in does.stores.items():
+            if part.moved(self.stack) in self.spans:
+                self.spans.remove(part.moved(self.stack))
+                self.registers |= {register} - {a64.XZR}
+        for part in does.other:
+            if part.moved(self.stack) in self.spans:
+                self.spans.remove(part.moved(self.stack))
+                whole = False
+        for register in self.registers & set(does.loads):
+            self.registers.remove(register)
+            self.spans.add(does.loads[register].moved(self.stack))
+        return whole
 
 
 def backwards(path: Sequence[int], index: int, register: int, code: Code) -> Slice:
@@ -62,20 +85,31 @@ def backwards(path: Sequence[int], index: int, register: int, code: Code) -> Sli
     found = Slice()
     wanted = _Wanted({register})
     for place in range(index - 1, max(-1, index - 1 - FAR), -1):
-        word = code.word(path[place])
-        if word is None:
-            continue
-        wanted.pass_stack(word)
-        use = uses(word)
-        if use.writes & wanted.registers:
-            wanted.registers -= use.writes
-            _define(found, wanted, path[place], word)
-        if not wanted.registers and not wanted.words:
+        address = path[place]
+        word = code.word(address)
+        if address == OUTSIDE or word is None:
+            found.open = found.open or bool(wanted.registers)
+            wanted.registers.clear()
+        else:
+            _step(found, wanted, address, word)
+        if not wanted.registers and not wanted.spans:
             return found
-        if wanted.words and not wanted.known:
+        if not wanted.known and wanted.spans:
             break
     found.open = True
     return found
+
+
+def _step(found: Slice, wanted: _Wanted, address: int, word: int) -> None:
+    """Go back over one instruction."""
+    writes = uses(word).writes & wanted.registers
+    if not wanted.pass_stack(word):
+        found.loads.add(address)
+    # What it loaded from the stack is looked for there now.
+    defined = writes & wanted.registers
+    if defined:
+        wanted.registers -= defined
+        _define(found, wanted, address, word)
 
 
 def _define(found: Slice, wanted: _Wanted, address: int, word: int) -> None:

@@ -7,6 +7,7 @@ changes nothing is made, and carries the proof (Mutant.equivalent).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,8 @@ from .mutant import Generated, Mutant, Patch
 from .mutate_constants import backwards
 from .mutate_path import Executed, record
 from .mutate_sites import Code, Known, Site, read_trace, sites
-from .mutate_words import register_name, text, uses
+from .mutate_swap import moved, proof
+from .mutate_words import register_name, text
 from .order_run import Recorder
 from .process import find_tool
 from .qemu import Machine, guest_words
@@ -79,9 +81,7 @@ class Maker:
     not_made: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._executed = self.path.executed()
-        self._followed = self.path.followed()
-        self.sites = sites(self._executed, self.code, self.known)
+        self.sites = sites(self.path.executed, self.code, self.known)
         self._site_at = {site.address: site for site in self.sites}
 
     def make(self) -> None:
@@ -159,33 +159,35 @@ class Maker:
             return
         name = _short(self._words_of(site.word, site.address))
         why = ""
-        if site.kind == "msr" and self.known.values.get(site.address) == {0}:
+        if site.kind == "msr" and self._always_zero(site.address):
             why = "the register held zero each time the instruction executed"
         self._word(site, "zero-source", "", site.word | a64.XZR, f"{name} takes XZR", why)
+
+    def _always_zero(self, address: int) -> bool:
+        """Did the trace see each execution, with zero as the operand?"""
+        values = self.known.values.get(address, Counter())
+        return values[0] == values.total() == self.path.executed[address]
 
     def _swapped(self, site: Site) -> None:
         """With the next instruction, where that was executed right behind it."""
         after = self.code.word(site.address + 4)
-        if after is None or (site.address, site.address + 4) not in self._followed:
+        if after is None or site.address not in self.path.followed:
             return
-        first, second = self._words_of(site.word, site.address), self._words_of(after, site.address)
+        first = self._words_of(site.word, site.address)
+        shown = self._words_of(after, site.address + 4)
         if site.word == after:
             self._not(site, "swapped", "both are the same instruction")
             return
-        if a64.is_pc_relative(after) or a64.is_pc_relative(site.word):
-            moved = _moved(after, site.address + 4, site.address)
-            if moved is None or a64.is_pc_relative(site.word):
-                self._not(site, "swapped", f"`{second}` means something else at another place")
-                return
-        else:
-            moved = after
+        earlier = moved(after, site.address + 4, site.address)
+        if earlier is None or not shown or self._words_of(earlier, site.address) != shown:
+            self._not(site, "swapped", f"`{shown}` cannot be said four bytes before")
+            return
         patches = (
-            _patch(site.address, site.word, moved),
+            _patch(site.address, site.word, earlier),
             _patch(site.address + 4, after, site.word),
         )
-        shown = self._words_of(after, site.address + 4)
         now = f"`{first}` and `{shown}` swapped"
-        why = _commutes(site, after)
+        why = proof(site, after, self.path)
         self.drafts.append(_Draft(site.address, "swapped", "", first, now, patches, why))
 
     def _weaker(self, site: Site) -> None:
@@ -213,10 +215,11 @@ class Maker:
         if site.kind != "msr" or register is None:
             return
         near = sorted(
-            (encoding for encoding in self.table.by_encoding if _near(encoding, register)),
-            key=lambda encoding: (_distance(encoding, register), encoding),
+            (_distance(encoding, register), encoding)
+            for encoding in self.table.by_encoding
+            if _near(encoding, register)
         )
-        names = [(register_name(encoding, self.table), encoding) for encoding in near]
+        names = [(register_name(encoding, self.table), encoding) for _, encoding in near]
         names = [(name, code) for name, code in names if not name.startswith(_READ_ONLY)]
         if not names:
             self._not(site, "other-register", "the table has no register near it")
@@ -267,7 +270,7 @@ class Maker:
             return None
         for address in range(section.start, section.end - 4 * _CAVE_WORDS, 4):
             words = range(address, address + 4 * _CAVE_WORDS, 4)
-            if all(w not in self._executed and self.code.word(w) is not None for w in words):
+            if all(w not in self.path.executed and self.code.word(w) is not None for w in words):
                 return address
         return None
 
@@ -285,8 +288,8 @@ class Maker:
                         feeds.setdefault(address, set()).add(what)
                     for address in part.literals:
                         literals.setdefault(address, set()).add(what)
-                    if part.loads or part.open:
-                        self._not(site, "constant", "made from memory, which is not followed")
+                    if not part.whole:
+                        self._not(site, "constant", f"of {what}: {part.why}")
         self.not_made = list(dict.fromkeys(self.not_made))
         for address in sorted(feeds):
             self._constant(address, feeds[address])
@@ -389,21 +392,3 @@ def a64_reserved_immediate(word: int) -> bool:
     """MSR (immediate) of one bit (SPSel, PAN, ...) ignores the upper ones: those make no mutant."""
     op1, op2, value = word >> 16 & 7, word >> 5 & 7, word >> 8 & 15
     return (op1, op2) not in ((3, 6), (3, 7)) and value > 1
-
-
-def _moved(word: int, source: int, target: int) -> int | None:
-    """A PC-relative instruction at another place with the same meaning; only ADRP on its page."""
-    same_page = word & 0x9F000000 == 0x90000000 and source >> 12 == target >> 12
-    return word if same_page else None
-
-
-def _commutes(site: Site, after: int) -> str:
-    """Why two neighbours may change places, "" when it is not proven."""
-    if site.kind not in ("msr", "barrier", "isb", "operation", "msr-immediate"):
-        return ""
-    if a64.changes_pc(after) or a64.is_system_operation(after):
-        return ""
-    first, second = uses(site.word), uses(after)
-    if not second.plain or second.writes & first.reads:
-        return ""
-    return "the other one computes in general registers only, and not in one that this one reads"

@@ -11,8 +11,10 @@ import re
 import select
 import time
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from .errors import CannotJudge, TimeBound
@@ -24,6 +26,8 @@ _CHUNK = 1 << 20
 _PC = re.compile(rb"^Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
 # Of a longer boot the beginning is kept: what migrates comes first.
 MOST = 8_000_000
+# Stands in the path for any number of instructions outside of the image: user code, firmware.
+OUTSIDE = (1 << 64) - 1
 
 
 @dataclass
@@ -33,14 +37,32 @@ class Executed:
     pcs: "array[int]" = field(default_factory=lambda: array("Q"))
     cut: bool = False  # the run was longer than what is kept
 
-    def executed(self) -> set[int]:
-        """Each address once."""
-        return set(self.pcs)
+    @cached_property
+    def executed(self) -> Counter[int]:
+        """How often each address was executed."""
+        counts = Counter(self.pcs)
+        del counts[OUTSIDE]
+        return counts
 
-    def followed(self) -> set[tuple[int, int]]:
-        """Pairs of neighbours in memory of which the second was executed right behind the first."""
-        pcs = self.pcs
-        return {(a, b) for a, b in zip(pcs, pcs[1:]) if b == a + 4}
+    @cached_property
+    def _steps(self) -> set[tuple[int, int]]:
+        """Each address with each that came right behind it."""
+        return set(zip(self.pcs, self.pcs[1:]))
+
+    @cached_property
+    def followed(self) -> set[int]:
+        """Addresses right behind which the next one in memory was executed, once at least."""
+        return {a for a, b in self._steps if b == a + 4}
+
+    @cached_property
+    def together(self) -> set[int]:
+        """Those of them that never went elsewhere, and whose next one was never come to otherwise:
+        the two are executed as one."""
+        apart = {self.pcs[0] - 4, self.pcs[-1]} if self.pcs else set()
+        for a, b in self._steps:
+            if b != a + 4:
+                apart |= {a, b - 4}
+        return self.followed - apart
 
 
 def record(
@@ -92,4 +114,6 @@ def _take(text: bytes, found: Executed, image: Image, last: bool) -> bytes:
             if len(found.pcs) >= MOST:
                 found.cut = True
                 break
+        elif found.pcs and found.pcs[-1] != OUTSIDE:
+            found.pcs.append(OUTSIDE)
     return text[end:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,7 @@ class Known:
     """What the event trace tells: who stores into tables, and what operands held."""
 
     table_stores: set[int] = field(default_factory=set)
-    values: dict[int, set[int | None]] = field(default_factory=dict)
+    values: dict[int, Counter[int | None]] = field(default_factory=dict)
 
 
 def _kind(word: int) -> str:
@@ -108,7 +109,7 @@ def known_of(lines: Sequence[str], image: Image) -> Known:
                 known.table_stores.add(image.link(int(match[1], 16)))
         elif event["kind"] == "insn":
             value = int(event["value"], 16) if event["value"] is not None else None
-            known.values.setdefault(address, set()).add(value)
+            known.values.setdefault(address, Counter())[value] += 1
         elif {"table", "write"} <= set(event["flags"]) or event["kind"] == "store":
             known.table_stores.add(address)
     return known

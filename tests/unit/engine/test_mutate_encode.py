@@ -275,13 +275,13 @@ class Constants(unittest.TestCase):
         for line in shown:
             self.assertRegex(line, r"^orr x0, x0, #")
 
-    def test_no_mask_is_a_reserved_one(self) -> None:
-        """Of random masks of 32 and 64 bits."""
+    def test_no_mask_is_a_reserved_one_or_the_same(self) -> None:
+        """Of random masks of 32 and 64 bits; a turn of a short pattern can come to the same."""
         for word, shown in words(3, 0x1F800000, 0x12000000):
             found = a64.immediate(word)
             assert found is not None
             for changed in found.words.values():
-                self.assertTrue(read(changed), f"{shown}: {changed:#x}")
+                self.assertNotIn(read(changed), ("", shown), f"{changed:#x}")
 
     def test_bitfields_and_addresses(self) -> None:
         """UBFM and its kin stay bit fields of the same registers; ADR and ADRP go to near ones."""
