@@ -2,7 +2,8 @@
 
 The unmutated guest's snapshots were taken while stepping. Where each was taken is an address and a
 number of arrivals there, so a free run can be stopped at the same point: a tenth of a second
-instead of ten. A guest whose tables are wrong is judged so first; stepping follows where that says nothing.
+instead of ten. A guest whose tables are wrong is judged so first; stepping follows where that says
+nothing.
 """
 
 from __future__ import annotations
