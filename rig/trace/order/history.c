@@ -28,12 +28,13 @@ static bool grow(void **items, size_t count, size_t *room, size_t size)
 bool history_add(struct history_list *list, uint64_t event, uint32_t opcode)
 {
     struct history_run *run = &list->kinds[0];
-    if (a64_class(opcode) == A64_DSB) {
+    enum a64_class class = a64_class(opcode);
+    if (class == A64_DSB || class == A64_DMB) {
         struct a64_barrier barrier = a64_barrier(opcode);
-        if (!barrier.stores) {
+        if (!barrier.stores || (class == A64_DMB && !barrier.loads)) {
             return true;
         }
-        run = &list->kinds[kind_of(barrier)];
+        run = &list->kinds[class == A64_DSB ? kind_of(barrier) : 0];
     }
     void *events = run->events;
     if (!grow(&events, run->count, &run->room, sizeof(run->events[0]))) {
@@ -75,6 +76,13 @@ uint64_t history_dsb(const struct cpu_history *history, uint64_t t, enum a64_dom
         }
     }
     return first;
+}
+
+uint64_t history_barrier(const struct cpu_history *history, uint64_t t)
+{
+    uint64_t dsb = history_dsb(history, t, A64_NSH, true);
+    uint64_t dmb = first_at(&history->dmb.kinds[0], t);
+    return dmb < dsb ? dmb : dsb;
 }
 
 static size_t slot_of(uint64_t line, size_t slot_count)
@@ -240,6 +248,7 @@ static void lines_free(struct line_list *list)
 void cpu_history_free(struct cpu_history *history)
 {
     list_free(&history->dsb);
+    list_free(&history->dmb);
     list_free(&history->cse);
     lines_free(&history->dc);
     lines_free(&history->ic);

@@ -15,7 +15,8 @@
 #define HISTORY_NEVER UINT64_MAX
 
 /* DSB by what it orders (stores only, or loads too) in each domain; all other marks are of kind 0.
- * A DSB that orders loads only ends no hazard of memory and is not kept. */
+ * A DSB that orders loads only ends no hazard of memory and is not kept, nor a DMB of less than
+ * loads and stores. */
 enum { HISTORY_KINDS = 8 };
 
 struct history_run {
@@ -47,6 +48,7 @@ struct line_list {
 
 struct cpu_history {
     struct history_list dsb;
+    struct history_list dmb; /* of loads and stores, any domain */
     struct history_list cse;
     struct line_list dc;
     struct line_list ic;
@@ -65,6 +67,10 @@ uint64_t history_cse(const struct cpu_history *history, uint64_t t);
  * domain, or HISTORY_NEVER. */
 uint64_t history_dsb(const struct cpu_history *history, uint64_t t, enum a64_domain domain,
                      bool full);
+
+/* The first DMB or DSB at an event >= t that orders loads and stores, in any domain, or
+ * HISTORY_NEVER. */
+uint64_t history_barrier(const struct cpu_history *history, uint64_t t);
 
 /* The first DC at >= t with all bits of `what` that concerns the line, to the PoU or further
  * (`poc`: to the PoC); the first IC. HISTORY_NEVER when there is none. */

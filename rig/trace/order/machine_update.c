@@ -82,6 +82,8 @@ static bool observe_insn(struct machine *machine, struct machine_cpu *cpu,
     switch (class) {
     case A64_DSB:
         return history_add(&cpu->history.dsb, machine->now, event->opcode);
+    case A64_DMB:
+        return history_add(&cpu->history.dmb, machine->now, event->opcode);
     case A64_ISB:
     case A64_ERET:
         return history_add(&cpu->history.cse, machine->now, event->opcode);

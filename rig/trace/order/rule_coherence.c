@@ -2,6 +2,11 @@
  * mmu-off-coherence: what was written past the caches is not read out of a stale line of them.
  * DDI 0487, B2.11 "Mismatched memory attributes": the writes with caches off are to another
  * cacheability than the reads; a clean line from before has to be invalidated between.
+ *
+ * D7.5.9.15 "Ordering and completion of data and instruction cache instructions": only a DMB or DSB
+ * orders stores to Device or Non-cacheable memory before the maintenance of their line, and only a
+ * DSB of the CPU that did the maintenance completes it; each of loads and stores. For the reads of
+ * that CPU and its walker a DSB NSH will do.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,38 +22,77 @@ struct state {
         *frames; /* of each CPU: tables it made reachable, by address; written caches off */
 };
 
-/* By any CPU: invalidation by address to the PoC reaches all, and set/way is counted for all. */
-static bool invalidated(const struct machine *machine, uint64_t time, uint64_t line)
+/* How far the sequence of store, barrier, DC, DSB came. */
+enum step { NO_DC, NO_BARRIER, NO_DSB, WHOLE };
+
+static enum step chain_on(const struct cpu_history *cpu, const struct order_end *write,
+                          uint64_t barrier, uint64_t line)
 {
-    for (uint32_t i = 0; i < machine->cpu_count; i++) {
-        if (history_dc(&machine->cpus[i].history, time, line, A64_DC_INVALIDATE, true) !=
-            HISTORY_NEVER) {
-            return true;
-        }
+    if (history_dc(cpu, write->event, line, A64_DC_INVALIDATE, true) == HISTORY_NEVER) {
+        return NO_DC;
     }
-    return false;
+    uint64_t dc = barrier == HISTORY_NEVER
+                      ? HISTORY_NEVER
+                      : history_dc(cpu, barrier, line, A64_DC_INVALIDATE, true);
+    if (dc == HISTORY_NEVER) {
+        return NO_BARRIER;
+    }
+    return history_dsb(cpu, dc, A64_NSH, true) == HISTORY_NEVER ? NO_DSB : WHOLE;
+}
+
+/* By any CPU: invalidation by address to the PoC reaches all, and set/way is counted for all. */
+static enum step chain(const struct machine *machine, const struct order_end *write, uint64_t line)
+{
+    uint64_t barrier = history_barrier(&machine->cpus[write->cpu].history, write->event);
+    enum step best = NO_DC;
+    for (uint32_t i = 0; i < machine->cpu_count; i++) {
+        enum step own = chain_on(&machine->cpus[i].history, write, barrier, line);
+        best = own > best ? own : best;
+    }
+    return best;
+}
+
+static void put_texts(struct finding_text *text, enum step step, uint64_t pa, const char *reader)
+{
+    static const struct {
+        const char *missing, *why, *fix;
+    } WORDS[] = {
+        [NO_DC] =
+            {"DC that invalidates the line between the store with caches off",
+             "the store went to memory; a clean line that was in a cache before it still "
+             "holds the old content",
+             "put DC IVAC over what was stored, then DSB SY, before the caches are turned on"},
+        [NO_BARRIER] =
+            {"DMB or DSB (of loads and stores) between the store with caches off and the "
+             "DC of its line, before",
+             "the DC may be done before the store, and the line be fetched again with "
+             "the old content",
+             "put DMB SY between the stores and the DCs"},
+        [NO_DSB] =
+            {"DSB (of loads and stores) between the DC of the line stored to with caches off",
+             "the DC need not be done yet, and the line still hold the old content",
+             "put DSB SY behind the DCs, before the caches are turned on"},
+    };
+    const char *joint = step == NO_BARRIER ? "" : " and";
+    snprintf(text->missing, ORDER_TEXT, "no %s%s the read by %s with caches on",
+             WORDS[step].missing, joint, reader);
+    snprintf(text->detail, ORDER_TEXT, "line at PA 0x%" PRIx64 ": %s", pa / LINE_BYTES * LINE_BYTES,
+             WORDS[step].why);
+    snprintf(text->fix, ORDER_TEXT, "%s", WORDS[step].fix);
 }
 
 static bool judge(struct rule *rule, const struct trace_event *event, const struct order_end *write,
                   uint64_t pa, const char *reader)
 {
     rule->consumers++;
-    if (invalidated(rule->machine, write->event, pa / LINE_BYTES)) {
+    enum step step = chain(rule->machine, write, pa / LINE_BYTES);
+    if (step == WHOLE) {
         return true;
     }
     struct order_end consumer = order_end_of(event, rule->machine->now);
     struct finding_text text;
-    snprintf(text.missing, ORDER_TEXT,
-             "no DC that invalidates the line between the store with caches off and the read by %s "
-             "with caches on",
-             reader);
-    snprintf(text.detail, ORDER_TEXT,
-             "line at PA 0x%" PRIx64 ": the store went to memory; a clean line that was in a cache "
-             "before it still holds the old content",
-             pa / LINE_BYTES * LINE_BYTES);
-    snprintf(text.fix, ORDER_TEXT,
-             "put DC IVAC over what was stored, then DSB SY, before the caches are turned on");
-    return rule_report_group(rule, ORDER_NOTE, write, &consumer, &text, 0);
+    put_texts(&text, step, pa, reader);
+    return rule_report_group(rule, ORDER_NOTE, write, &consumer, &text, step);
 }
 
 static bool on_read(struct rule *rule, const struct trace_event *event)

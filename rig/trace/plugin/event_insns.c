@@ -123,6 +123,13 @@ static void written(unsigned int vcpu, const struct event_site *site, const stru
     }
 }
 
+/* A barrier that cache maintenance behind it is ordered by: DDI 0487, D7.5.9.15. */
+static void order_off_stores(struct recorder_cpu *cpu, uint32_t opcode)
+{
+    struct a64_barrier barrier = a64_barrier(opcode);
+    cpu->off_stores = cpu->off_stores && !(barrier.loads && barrier.stores);
+}
+
 /* What the instruction is going to do. */
 static void apply(unsigned int vcpu, const struct event_site *site, const struct operand *operand)
 {
@@ -137,6 +144,10 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
         break;
     case A64_DSB:
         window_dsb(&cpu->window, a64_barrier(site->opcode));
+        order_off_stores(cpu, site->opcode);
+        break;
+    case A64_DMB:
+        order_off_stores(cpu, site->opcode);
         break;
     case A64_TLBI:
         window_open_dsb(&cpu->window, a64_tlbi(site->opcode).domain, true);
@@ -159,10 +170,13 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
     }
 }
 
-/* Is it recorded now? Only the CPU itself changes its window. */
+/* Is it recorded now? Only the CPU itself changes its window, and what it stores. A DMB counts
+ * outside of windows where it orders stores with caches off before maintenance of their lines. */
 static inline bool recorded(unsigned int vcpu, const struct event_site *site)
 {
-    return site->always || recorder.every || window_records(&recorder.cpus[vcpu].window);
+    const struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    return site->always || recorder.every || window_records(&cpu->window) ||
+           (site->kind == A64_DMB && cpu->off_stores);
 }
 
 /*
@@ -207,7 +221,7 @@ static void on_insn(unsigned int vcpu, void *data)
 /* One that has an effect only on what is recorded in windows. */
 static void on_window_insn(unsigned int vcpu, void *data)
 {
-    if (recorder.every || window_records(&recorder.cpus[vcpu].window)) {
+    if (recorded(vcpu, data)) {
         on_insn(vcpu, data);
     }
 }

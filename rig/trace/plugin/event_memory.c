@@ -111,7 +111,7 @@ static __attribute__((noinline)) void store_slowly(const struct access *access)
 static inline struct writer_page *note(const struct access *access, uint64_t va, uint64_t pa)
 {
     struct writer_page *page = last_writer_find(&recorder.writers, pa);
-    const struct recorder_cpu *cpu = &recorder.cpus[access->vcpu];
+    struct recorder_cpu *cpu = &recorder.cpus[access->vcpu];
     if (__builtin_expect(page == NULL, 0)) {
         page = last_writer_make(&recorder.writers, pa);
         if (page == NULL) {
@@ -119,7 +119,10 @@ static inline struct writer_page *note(const struct access *access, uint64_t va,
         }
     }
     uint8_t flags = TRACE_EVENT_VALUE | (access->flags & TRACE_EVENT_ZVA);
-    flags |= cpu->state.caches_off ? TRACE_EVENT_CACHES_OFF : 0;
+    if (cpu->state.caches_off) {
+        flags |= TRACE_EVENT_CACHES_OFF;
+        cpu->off_stores = true;
+    }
     last_writer_note(&recorder.writers, page, pa,
                      &(struct writer_line){
                          .time = event_log_time(&recorder.log),

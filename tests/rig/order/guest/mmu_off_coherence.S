@@ -11,10 +11,11 @@ scene:
     step early_dc, nop
 write:
     str     x1, [x0]
-    dsb     sy                          /* the store is done before its line is dropped */
+    step dsb, dsb sy                    /* the store is done before its line is dropped */
     step dc, dc ivac, x0
     dsb     sy
     bl      mmu_on
+    step late_dc, nop
 use:
     step use, ldr x2, [x0]
     b       finish
@@ -27,7 +28,7 @@ use:
     ldr     x3, =page_a + PAGE + DATA
 write:
     str     x3, [x2]
-    dsb     sy
+    step dsb, dsb sy
     step dc, dc ivac, x2
     dsb     sy
     msr     mair_el1, x20

@@ -19,9 +19,11 @@ static void read_after(uint32_t dc, uint64_t operand)
 {
     live_begin(&live, 1);
     struct trace_written written = off_store();
+    live_insn(&live, OP_DSB_SY, 0);
     if (dc != 0) {
         live_insn(&live, dc, operand);
     }
+    live_insn(&live, OP_DSB_SY, 0);
     build_off_read(&live.build, 0, 1, live.pc, LINEAR(DATA), DATA, &written);
 }
 
@@ -59,6 +61,65 @@ static void an_invalidation_before_the_store_does_not_help(void **state)
     live_expect(&live, RULE, NULL, 0, 1, NULL);
 }
 
+/* What is between the store and the DC, and between that and the read. */
+static void the_dc_is_ordered_and_completed(void **state)
+{
+    (void)state;
+    const uint32_t dmb_ishst = UINT32_C(0xd5033abf);
+    const struct {
+        uint32_t before, behind;
+        const char *says;
+    } cases[] = {
+        {OP_DSB_SY, OP_DSB_SY, NULL},
+        {OP_DMB_ISH, OP_DSB_NSH, NULL},
+        {OP_NOP, OP_DSB_SY, "the DC of its line, before the read by the CPU"},
+        {dmb_ishst, OP_DSB_SY, "the DC of its line, before the read by the CPU"},
+        {OP_DSB_ISHST, OP_DSB_SY, "the DC of its line, before the read by the CPU"},
+        {OP_ISB, OP_DSB_SY, "the DC of its line, before the read by the CPU"},
+        {OP_DSB_SY, OP_NOP, "no DSB (of loads and stores) between the DC"},
+        {OP_DSB_SY, OP_DMB_ISH, "no DSB (of loads and stores) between the DC"},
+        {OP_DSB_SY, OP_DSB_ISHST, "no DSB (of loads and stores) between the DC"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        live_begin(&live, 1);
+        struct trace_written written = off_store();
+        live_insn(&live, cases[i].before, 0);
+        live_insn(&live, OP_DC_IVAC, LINEAR(DATA));
+        live_insn(&live, cases[i].behind, 0);
+        build_off_read(&live.build, 0, 1, live.pc, LINEAR(DATA), DATA, &written);
+        live_expect(&live, RULE, NULL, 0, cases[i].says != NULL, cases[i].says);
+    }
+}
+
+/* The DC that counts is one behind the barrier, whatever was done to the line before. */
+static void a_dc_too_many_does_no_harm(void **state)
+{
+    (void)state;
+    live_begin(&live, 1);
+    struct trace_written written = off_store();
+    live_insn(&live, OP_DC_IVAC, LINEAR(DATA));
+    live_insn(&live, OP_DSB_SY, 0);
+    live_insn(&live, OP_DC_IVAC, LINEAR(DATA));
+    live_insn(&live, OP_DSB_SY, 0);
+    build_off_read(&live.build, 0, 1, live.pc, LINEAR(DATA), DATA, &written);
+    live_expect(&live, RULE, NULL, 0, 0, NULL);
+}
+
+/* The barrier is the storing CPU's, the DSB the maintaining one's. */
+static void each_barrier_is_of_its_own_cpu(void **state)
+{
+    (void)state;
+    for (unsigned int cpu = 0; cpu <= 1; cpu++) {
+        live_begin(&live, 2);
+        struct trace_written written = off_store();
+        build_insn(&live.build, (uint8_t)cpu, 1, live.pc, OP_DSB_SY, 0);
+        build_insn(&live.build, 1, 1, live.pc, OP_DC_CISW, 0);
+        build_insn(&live.build, 1, 1, live.pc, OP_DSB_SY, 0);
+        build_off_read(&live.build, 0, 1, live.pc, LINEAR(DATA), DATA, &written);
+        live_expect(&live, RULE, NULL, 0, cpu, NULL);
+    }
+}
+
 /* One writer, many readers: one note that counts. */
 static void readers_of_one_writer_are_one_note(void **state)
 {
@@ -80,9 +141,11 @@ static void boot(uint32_t dc, uint64_t sctlr)
     struct trace_written written = off_store();
     const struct build_table table = {
         .pa = ROOT_LOW, .level = 1, .words = words, .count = 2, .written_off = &written};
+    live_insn(&live, OP_DSB_SY, 0);
     if (dc != 0) {
         live_insn(&live, dc, DATA);
     }
+    live_insn(&live, OP_DSB_SY, 0);
     build_frame(&live.build, 0, 1, live.pc, &table);
     live_registers(&live, sctlr);
 }
@@ -104,6 +167,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_needs_the_line_invalidated),
         cmocka_unit_test(an_invalidation_before_the_store_does_not_help),
+        cmocka_unit_test(the_dc_is_ordered_and_completed),
+        cmocka_unit_test(a_dc_too_many_does_no_harm),
+        cmocka_unit_test(each_barrier_is_of_its_own_cpu),
         cmocka_unit_test(readers_of_one_writer_are_one_note),
         cmocka_unit_test(the_walker_reads_through_the_caches_too),
     };

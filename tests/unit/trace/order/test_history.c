@@ -32,6 +32,25 @@ static void the_first_barrier_that_is_wide_and_full_enough(void **state)
     cpu_history_free(&history);
 }
 
+static void a_barrier_is_either_of_loads_and_stores(void **state)
+{
+    (void)state;
+    struct cpu_history history = {0};
+    assert_true(history_barrier(&history, 0) == HISTORY_NEVER);
+    assert_true(history_add(&history.dmb, 2, UINT32_C(0xd5033abf))); /* ISHST */
+    assert_true(history_add(&history.dmb, 3, UINT32_C(0xd5033dbf))); /* LD */
+    assert_true(history_add(&history.dsb, 4, OP_DSB_ISHST));
+    assert_true(history_barrier(&history, 0) == HISTORY_NEVER);
+    assert_true(history_add(&history.dmb, 5, OP_DMB_ISH));
+    assert_true(history_add(&history.dsb, 6, OP_DSB_NSH));
+    assert_true(history_add(&history.dmb, 7, OP_DMB_ISH));
+    assert_true(history_barrier(&history, 0) == 5 && history_barrier(&history, 6) == 6);
+    assert_true(history_barrier(&history, 7) == 7);
+    assert_true(history_dsb(&history, 0, A64_NSH, true) == 6); /* a DMB is no DSB */
+    assert_true(history_barrier(&history, 8) == HISTORY_NEVER);
+    cpu_history_free(&history);
+}
+
 /* The same sequence in each run: xorshift. */
 static uint64_t next_number(uint64_t below)
 {
@@ -182,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_barrier_that_is_wide_and_full_enough),
+        cmocka_unit_test(a_barrier_is_either_of_loads_and_stores),
         cmocka_unit_test(lines_are_found_as_by_looking_at_each),
         cmocka_unit_test(tables_of_all_sizes_are_found_and_forgotten),
         cmocka_unit_test(the_word_that_leads_to_a_table_is_known),
