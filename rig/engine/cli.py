@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import audit, command_help, completion, cover, faults_baseline, init_command, order
+from . import audit, command_help, completion, cover, faults_baseline, init_command
+from . import mutate_command, mutate_review, order
 from . import pack as pack_file
 from . import snapshot_command
 from .debug import debug
@@ -117,7 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
     order.add_options(ordered)
     _judge_options(ordered)
     _address_space_options(commands)
-    cover.add_options(commands)
+    for module in (cover, mutate_command, init_command):
+        module.add_options(commands)
     text = "judge one group from the JSON report of an earlier run"
     judged = commands.add_parser("verdict", help=text, description=text)
     judged.add_argument("run", help="the JSON report")
@@ -177,7 +179,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="a gdb command to run then (repeatable)",
     )
     debugged.add_argument("--batch", action="store_true", help="leave gdb after --eval")
-    init_command.add_options(commands)
     completion.add_options(commands, parser)
     command_help.complete(commands)
     return parser
@@ -186,6 +187,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _lint(args: argparse.Namespace, report: TextReport) -> int:
     path = pack_path(args.pack)
     pack = pack_file.load(path, RULES)
+    mutate_review.load(pack)
     if args.groups:
         for group in pack.groups():
             report.line(group)
@@ -223,6 +225,7 @@ _OTHERS: dict[str, Callable[[argparse.Namespace, TextReport], int]] = {
     "cover": cover.command,
     "init": init_command.command,
     "map": audit.map_command,
+    "mutate": mutate_command.command,
     "snapshot": snapshot_command.command,
     "walk": audit.walk_command,
 }

@@ -28,6 +28,15 @@ exit status:
   3    could not: a tool is missing or died, a file is damaged
   128 + n  ended by signal n (130: Ctrl-C)
 """
+_MUTATES = """\
+exit status:
+  0    no mutant survived that is not known to be equivalent
+  1    a mutant survived, or an entry of the review matches nothing any more
+  2    wrong usage, a bad rule pack or a bad review
+  3    could not judge: the guest itself is red, there are no mutants, or of some
+       it is not known what becomes of them
+  128 + n  ended by signal n (130: Ctrl-C); what was judged is kept
+"""
 ENVIRONMENT = """\
 environment:
   NO_COLOR   not empty: no colours
@@ -53,7 +62,7 @@ _COMPARES = SHOWS.replace(
 _RUNS_GDB = SHOWS.replace("0    done", "0    gdb ended; its own exit status otherwise")
 _EXITS: Mapping[str, str] = {
     "map": _COMPARES, "walk": SHOWS, "annotate": SHOWS, "lint": SHOWS, "explain": SHOWS,
-    "snapshot": SHOWS, "completion": SHOWS, "debug": _RUNS_GDB,
+    "snapshot": SHOWS, "completion": SHOWS, "debug": _RUNS_GDB, "mutate": _MUTATES,
 }  # fmt: skip
 
 DETAILS: Mapping[str, str] = {
@@ -85,6 +94,15 @@ them, in a sentence.""",
     "cover": """\
 The guest is not changed: a plugin in QEMU counts. Give a suite of runs, or one guest by --elf with
 a pack or a machine. --out holds lcov tracefiles (total.info, …) and pages.""",
+    "mutate": """\
+A mutant is the guest with one small mistake, made on its ELF: an instruction of the boot that
+changes state is dropped, weakened, swapped or writes elsewhere, one bit of a constant or of a
+descriptor is wrong. Each is judged as rig run judges the guest, and by a plain smoke test beside
+it. A survivor is a hole in the rules, unless it behaves as the guest does: the pack's reviewed list
+says which ones, and why.
+
+The guest itself has to pass first. A campaign is resumed from its --run-dir, and can be parted
+over machines with --shard and --collect.""",
     "annotate": """\
 Either of runs made now or of traces that `rig cover --out` kept.""",
     "verdict": """\
@@ -152,6 +170,26 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         (
             "rig cover --elf kernel.elf --pack kernel.yaml --fail-under lines=80,branches=60",
             "and fail below",
+        ),
+    ],
+    "mutate": [
+        ("rig mutate --pack kernel.yaml --elf kernel.elf --list", "what would be changed"),
+        (
+            "rig mutate --pack kernel.yaml --elf kernel.elf --sample 50",
+            "50 of each variant, the same each time",
+        ),
+        (
+            "rig mutate --pack kernel.yaml --elf kernel.elf --run-dir mutants --json mutants.json",
+            "all; stopped, it goes on with the same line",
+        ),
+        (
+            "rig mutate --pack kernel.yaml --elf kernel.elf --run-dir mutants --shard 2/4",
+            "a quarter of them, on one of four machines",
+        ),
+        ("rig mutate --pack kernel.yaml --collect mutants", "what the shards came to, as one"),
+        (
+            "rig mutate --pack kernel.yaml --elf kernel.elf --id 'boot_mmu_on+0x1c:*' --thorough",
+            "every rule that notices a mistake at one place",
         ),
     ],
     "annotate": [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from . import mutate_report_text
 from .mutant import EQUIVALENT, NOT_JUDGED, SURVIVED
 from .mutate_report import SCHEMA, Counts, Judged, Result, VariantMutants, classes_of, killers_of
 from .report_json import write_whole
 from .report_junit import clean
+from .report_text import TextReport
 
 
 def _variant(variant: VariantMutants) -> dict[str, Any]:
@@ -111,3 +114,15 @@ def write_junit(result: Result, path: Path) -> None:
     write_whole(
         path, '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
     )
+
+
+def write(result: Result, args: argparse.Namespace, report: TextReport) -> int:
+    """Every report that is asked for; returns the exit code."""
+    mutate_report_text.write(result, report)
+    if args.json:
+        write_json(result, Path(args.json))
+    if args.junit:
+        write_junit(result, Path(args.junit))
+    if args.table:
+        write_whole(Path(args.table), mutate_report_text.markdown(result))
+    return result.code()

@@ -17,6 +17,7 @@ _COLUMNS = (
     "smoke test kills", "rig", "smoke test",
 )  # fmt: skip
 _TOP = 10  # rules that are shown
+_FLIPS = ("flips", "reported", "harmless", "unseen")
 
 
 def cells(counts: Counts) -> list[str]:
@@ -125,6 +126,11 @@ def _rules(result: Result, report: TextReport) -> None:
             f"{listed.variant}: {part}{listed.made} mutants of {listed.sites} sites, "
             f"{len(listed.not_made)} notes on what was not made (--list, --json)"
         )
+        if listed.flips:
+            counts = ", ".join(f"{listed.flips[name]} {name}" for name in _FLIPS)
+            report.detail(
+                f"{listed.variant}: every bit of every descriptor, in snapshots: {counts}"
+            )
 
 
 def _verdict(result: Result, report: TextReport) -> None:

@@ -134,10 +134,10 @@ class Review:
         if fitting:
             fitting[0].covers += 1
             return replace(outcome, verdict=EQUIVALENT, why=fitting[0].reason)
-        why = self._harmless(variant, mutant)
+        why = self.harmless(variant, mutant)
         return replace(outcome, verdict=EQUIVALENT, why=why) if why else outcome
 
-    def _harmless(self, variant: str, mutant: Mutant) -> str:
+    def harmless(self, variant: str, mutant: Mutant) -> str:
         """Why the pack's layout excuses this bit of a descriptor, "" when it does not."""
         kind = _DESCRIPTOR.search(mutant.was) if mutant.kind == "descriptor" else None
         if kind is None or mutant.poke is None:

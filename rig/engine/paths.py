@@ -69,8 +69,9 @@ def need_compiled(name: str, elf: Path | None) -> Path:
 
 
 def pack_names() -> list[str]:
-    """The packs that can be named without a path; suites of coverage runs lie beside them."""
-    return sorted(p.stem for p in RULES.glob("*.yaml") if not p.stem.endswith("-cover"))
+    """The packs that can be named without a path; coverage suites and reviews lie beside them."""
+    others = ("-cover", "-mutants")
+    return sorted(p.stem for p in RULES.glob("*.yaml") if not p.stem.endswith(others))
 
 
 def pack_path(name: str | None) -> Path:

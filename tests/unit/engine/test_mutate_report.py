@@ -146,6 +146,14 @@ class Words(ReportTest):
         self.assertEqual(len(table), 2 + 4)
         self.assertEqual({line.count("|") for line in table}, {table[0].count("|")})
 
+    def test_flips(self) -> None:
+        """A line of every descriptor's bits, where they were looked at."""
+        what = result(self.room)
+        self.assertNotIn("every descriptor", self.text(what))
+        what.variants[0].listed.flips = {"flips": 64, "reported": 60, "harmless": 3, "unseen": 1}
+        line = "descriptor, in snapshots: 64 flips, 60 reported, 3 harmless, 1 unseen\n"
+        self.assertIn(line, self.text(what))
+
     def test_quiet(self) -> None:
         """Survivors, what is not judged, and the verdict."""
         text = self.text(result(self.room), quiet=True)
