@@ -16,7 +16,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-USED = "bash cat dirname env readlink rm sed".split()
+USED = "bash cat dirname env mkdir readlink rm sed".split()
 RECORDER = """#!/bin/bash
 echo "${0##*/} $*" >>"$RECORD"
 %s
@@ -97,7 +97,7 @@ class FrontDoor(unittest.TestCase):
         """Help names every command and nothing is done."""
         done = self.tyrne()
         self.assertEqual(done.returncode, 0)
-        for command in "setup build boot rig test cover debug clean".split():
+        for command in "setup build boot rig test cover mutate debug clean".split():
             self.assertIn(f"\n  {command} ", done.stdout)
         self.assertEqual(self.recorded(), [])
 
@@ -218,7 +218,15 @@ class FrontDoor(unittest.TestCase):
     def test_failed_build_is_the_end(self) -> None:
         """The exit code of a failing build is passed on and nothing runs after it."""
         self.recorder(self.path / "cmake", "[[ $1 != --build ]] || exit 5")
-        for words in (["rig"], ["test"], ["cover"], ["boot"], ["debug"], ["build", "host"]):
+        for words in (
+            ["rig"],
+            ["test"],
+            ["cover"],
+            ["mutate"],
+            ["boot"],
+            ["debug"],
+            ["build", "host"],
+        ):
             with self.subTest(words):
                 (self.top / "record").unlink(missing_ok=True)
                 self.assertEqual(self.tyrne(*words).returncode, 5)
@@ -259,6 +267,21 @@ class FrontDoor(unittest.TestCase):
             " --json a b.json"
         ]
         self.assertEqual(self.recorded(), calls)
+
+    def test_mutate(self) -> None:
+        """The whole campaign in the build directory, to go on there; a listing makes no report."""
+        done = self.tyrne("mutate", "--in", "boot_*")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        guest = f"rig mutate --pack {self.tree}/rig/rules/tyrne.yaml --elf {self.tree}/build/debug/"
+        out = f"{self.tree}/build/mutants"
+        words = f"--run-dir {out} --renew --json {out}/mutants.json --junit {out}/mutants.xml"
+        self.assertEqual(
+            self.recorded()[-1],
+            f"{guest}tyrne.elf {words} --table {out}/mutants.md --in boot_*",
+        )
+        self.assertTrue(Path(out).is_dir())
+        self.assertEqual(self.tyrne("mutate", "--list").returncode, 7)
+        self.assertEqual(self.recorded()[-1], f"{guest}tyrne.elf --list")
 
     def test_tests_stop_at_the_first_red_preset(self) -> None:
         """ctest's summary of the red preset is the last thing said."""
