@@ -18,8 +18,8 @@ from .pack import Pack
 from .process import Child, Children, find_tool, pick_cpu, tail
 from .qemu import LOG, QMP_EVENTS, SERIAL, Machine, command_line
 from .qmp import Qmp, QmpError
-from .results import GUEST_STOPPED, Phase, VariantResult
-from .run_end import End, Watch, bound_of, end_of
+from .results import GIVEN_UP, GUEST_STOPPED, Phase, VariantResult
+from .run_end import Budget, End, Watch, bound_of, end_of
 
 _POLL_S = 0.05
 GATE = "gate.json"
@@ -36,7 +36,7 @@ class FreeRun:
     run_dir: Path
     timeout: float
     gate: Path  # rig-trace
-    budget: int = 0  # of instructions, within which the run has to come to its end; 0: none
+    budget: Budget | None = None  # within which the run has to come to its end
 
     def run(self, result: VariantResult) -> None:
         """Run the guest to its end and judge; infrastructure failures land in the phase."""
@@ -60,8 +60,9 @@ class FreeRun:
             elif status is None:
                 where = where_is(self.run_dir, self.image)
                 place = where.text() if where else UNKNOWN_PLACE
-                phase.code, phase.reason = Exit.TIME_BOUND, "time bound"
-                how = watch.given_up() or f"within {bound:g} s"
+                how = watch.given_up()
+                phase.code, phase.reason = Exit.TIME_BOUND, GIVEN_UP if how else "time bound"
+                how = how or f"within {bound:g} s"
                 phase.error = f"{end.missed()} {how}: it is at {place}"
             elif events is None or not ended_by_guest(qemu, status, events.shutdown()):
                 phase.code, phase.reason = Exit.NO_JUDGEMENT, "QEMU died"

@@ -3,7 +3,8 @@
 The phases come in the order of their cost: the free run with its fault gate, the ordering of what
 it executes, the stepped boot with its snapshots, the audit of those; descriptors are audited first,
 in a free run that is stopped where they are looked at (mutate_places.py). A guest that does not
-come to its end any more is given up after a few times the instructions of the unmutated one.
+come to its end any more is given up after a few times what the unmutated one used. What `rig run`
+could not judge is neither killed nor survived.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from .audit_check import GROUP as SPACES
 from .audit_phase import AddressSpaces
-from .checks import Check
+from .checks import ERROR, Check
+from .checks import NOT_JUDGED as OPEN
 from .errors import CannotJudge, Exit
 from .freerun import FreeRun
 from .image import Image
@@ -28,17 +30,18 @@ from .order_check import GROUP as ORDERING
 from .order_phase import Ordering
 from .paths import compiled, need_compiled
 from .poke import flipped
-
-from .qemu import Machine
-from .results import Phase, VariantResult
-from .run_end import left_of
+from .qemu import LOG, Machine
+from .results import GIVEN_UP, Phase, VariantResult
+from .run_end import Budget, left_of
 from .session import Inputs
 from .snapshot import Place
 from .stepping import Stepping, make_job
 
 FREE_RUN, STEP = "free-run", "step"
 GUEST_ENDS = "guest-ends"
-_BUDGET_TIMES, _BUDGET_LEAST = 4, 1_000_000
+_BUDGET_TIMES = 4
+_BUDGET_LEAST = Budget(instructions=1_000_000, log=4 << 20)
+_NO_BOUND = Budget(1 << 62, 1 << 62)  # the note of a run's instructions is made with a budget only
 _TRIES = 2
 
 
@@ -47,6 +50,7 @@ class Baseline:
     """What the unmutated guest does, for its mutants to be held against."""
 
     instructions: int
+    log: int  # bytes of QEMU's log
     notes: set[str] = field(default_factory=set)
     snapshots: dict[str, Path] = field(default_factory=dict)  # by checkpoint
     words: list[str] = field(default_factory=list)  # that the smoke test looks for
@@ -56,9 +60,12 @@ class Baseline:
     excused: set[str] = field(default_factory=set)
 
     @property
-    def budget(self) -> int:
-        """Instructions that a mutant may execute before it is given up."""
-        return _BUDGET_TIMES * self.instructions + _BUDGET_LEAST
+    def budget(self) -> Budget:
+        """What a mutant may use before it is given up."""
+        return Budget(
+            _BUDGET_TIMES * self.instructions + _BUDGET_LEAST.instructions,
+            _BUDGET_TIMES * self.log + _BUDGET_LEAST.log,
+        )
 
 
 @dataclass
@@ -70,7 +77,7 @@ class _Run:
     machine: Machine
     room: Path
     timeout: float
-    budget: int
+    budget: Budget
     first: bool  # end stepping at the first broken rule
     place: Place | None = None  # where the address space is judged before stepping
     result: VariantResult = field(init=False)
@@ -137,10 +144,17 @@ class _Run:
             pack, self.image, self.inputs.table, self.machine, path, self.timeout
         ).run(self.result, self.snapshots)  # fmt: skip
 
-    def failed(self) -> list[Check]:
-        """The checks that are red, those of rules first that say more than that the guest's end did
-        not come."""
-        return [check for check in self.result.checks if check.failed]
+    def open(self) -> str:
+        """Why `rig run` would not say that all rules held though none is broken; "" if it would."""
+        if self.result.code() == Exit.HELD:
+            return ""
+        for phase in self.result.phases:
+            if phase.error:
+                return f"{phase.name}: {phase.error}"
+        for check in self.result.checks:
+            if check.status in (ERROR, OPEN):
+                return f"{check.kind}: {check.rule} is not judged: {check.actual or check.text}"
+        return "nothing was judged"
 
     def notes(self) -> set[str]:
         """Rules with notes, each with the functions that its note names."""
@@ -173,14 +187,13 @@ def baseline(
 ) -> Baseline:
     """Run the unmutated guest through every phase; raises CannotJudge when it does not pass."""
     started = time.monotonic()
-    run = _Run(inputs, inputs.image, machine, room, timeout, 1 << 40, False)
+    run = _Run(inputs, inputs.image, machine, room, timeout, _NO_BOUND, False)
     for name, phase in run.phases():
         say(f"the unmutated guest: {name}")
         phase()
-        last = run.result.phases[-1] if run.result.phases else Phase(name)
         red = next((check for check in run.result.checks if check.failed), None)
-        if red is not None or last.error:
-            why = last.error or f"{red.rule if red else ''}: {red.text if red else ''}"
+        why = f"{red.rule}: {red.text}: {red.actual}" if red else run.open()
+        if why:
             raise CannotJudge(
                 f"the unmutated guest does not pass ({machine.variant}, {name}): {why}; its "
                 "mutants would say nothing: see rig run"
@@ -192,6 +205,7 @@ def baseline(
         raise CannotJudge(f"the unmutated guest fails the smoke test: {red_smoke}")
     return Baseline(
         left_of(room / FREE_RUN),
+        (room / FREE_RUN / LOG).stat().st_size,
         run.notes(),
         run.snapshots,
         words,
@@ -235,7 +249,6 @@ class Judge:
             self.baseline.stops.get(mutant.function) if mutant.poke else None,
         )  # fmt: skip
         outcome = Outcome(mutant.id, NOT_JUDGED)
-        undecided = ""
         for name, phase in run.phases():
             before = len(run.result.checks)
             phase()
@@ -247,8 +260,6 @@ class Judge:
                 pack, variant = self.inputs.pack, machine.variant
                 outcome.smoke = smoke(pack, variant, last.console, self.baseline.words)
             self._take(outcome, name, run.result.checks[before:], last)
-            if last.error and not (name == FREE_RUN and last.code == Exit.TIME_BOUND):
-                undecided = undecided or f"{name}: {last.error}"
             if outcome.rules and not thorough:
                 break
             if name == FREE_RUN and (last.error or mutant.id in self.baseline.excused):
@@ -257,19 +268,19 @@ class Judge:
         if outcome.rules or outcome.notes:
             outcome.verdict = KILLED
             outcome.phase = outcome.phase or _phase_of(outcome.notes[0], run)
-        elif undecided:
-            outcome.why = undecided
         else:
-            outcome.verdict = SURVIVED
+            outcome.why = run.open()
+            outcome.verdict = NOT_JUDGED if outcome.why else SURVIVED
         return outcome
 
     @staticmethod
     def _take(outcome: Outcome, name: str, checks: Iterable[Check], phase: Phase) -> None:
-        """The broken rules of a phase; a guest whose end does not come breaks that rule."""
+        """The broken rules of a phase; a guest that was given up breaks that of its end. What only
+        the wall clock ended might have gone on: a busy machine is no evidence."""
         red = [check for check in checks if check.failed]
         rules = [check.rule for check in red]
         says = f"{red[0].text}: {red[0].actual}" if red else ""
-        if name == FREE_RUN and phase.code == Exit.TIME_BOUND:
+        if name == FREE_RUN and phase.reason == GIVEN_UP:
             rules.append(GUEST_ENDS)
             says = says or phase.error
         if rules and not outcome.rules:

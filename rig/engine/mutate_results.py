@@ -60,7 +60,7 @@ def _parts(elf: Path) -> list[list[str]]:
 
 def mark(mutant: Mutant) -> str:
     """Tells two mutants of one id apart, such as those of two versions of the rig."""
-    changed = [mutant.kind, [patch.to_json() for patch in mutant.patches]]
+    changed: list[Any] = [mutant.kind, [patch.to_json() for patch in mutant.patches]]
     changed.append(mutant.poke.to_json() if mutant.poke else None)
     return hashlib.sha256(json.dumps(changed).encode()).hexdigest()[:16]
 

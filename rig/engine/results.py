@@ -15,6 +15,7 @@ from .exception_log import Row
 from .qemu import Machine
 
 GUEST_STOPPED = "guest was stopped"  # Phase.reason: where the pack's `end` says, not by itself
+GIVEN_UP = "given up"  # Phase.reason: it had a budget, and would not have come to its end in it
 VERDICTS = {
     0: "all rules held",
     1: "a rule was broken",

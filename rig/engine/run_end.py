@@ -20,6 +20,7 @@ from typing import Any
 from .errors import CannotJudge
 from .plugin import choose
 from .process import Child
+from .qemu import LOG
 
 NOTE = "end.note"
 _PLUGIN = "rigend"
@@ -35,6 +36,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a run may use before it is given up: instructions, and bytes of QEMU's log, which a
+    guest fills that takes one exception after the other."""
+
+    instructions: int
+    log: int
+
+
+@dataclass(frozen=True)
 class End:
     """How a run ends: by the guest; behind the store that brings `until` to the console; before the
     block that holds the instruction after so many; when the guest sleeps for good; or (`bound`)
@@ -44,8 +54,7 @@ class End:
     bound: bool = False
     instructions: int = 0
     sleeps: bool = False
-    # It has to come within so many instructions, or is given up; 0: only the wall clock bounds it.
-    budget: int = 0
+    budget: Budget | None = None  # None: only the wall clock bounds it
 
     @property
     def by_guest(self) -> bool:
@@ -81,7 +90,8 @@ class End:
             return []
         options = f"out={NOTE}"
         if self.instructions or self.budget:
-            options += f",instructions={self.instructions or self.budget}"
+            most = self.instructions or (self.budget.instructions if self.budget else 0)
+            options += f",instructions={most}"
         if self.until:
             options += f",until={self.until.encode().hex()},console={console}"
         return ["-plugin", f"{choose(qemu, _PLUGIN, elf)},{options}"]
@@ -108,22 +118,31 @@ class Watch:
     def __init__(self, end: End, folder: Path, qemu: Child) -> None:
         self._end = end
         self._path = folder / NOTE
+        self._log = folder / LOG
         self._qemu = qemu
         self._map: mmap.mmap | None = None
         self._seen = -1
         self._since = (0.0, 0.0)  # CPU seconds and time when the guest was last seen to go on
         self._looks = 0
         self._came = False
+        self._gave_up = ""
 
     def given_up(self) -> str:
-        """Why a run with a budget will not come to its end, "" as long as it may: it executed more
-        than that, or sleeps for good."""
-        if not self._end.budget:
+        """Why a run with a budget will not come to its end, "" as long as it may. What was said
+        once stays so."""
+        self._gave_up = self._gave_up or self._gives_up()
+        return self._gave_up
+
+    def _gives_up(self) -> str:
+        budget = self._end.budget
+        if budget is None:
             return ""
         count, ending = self._note()
         if ending == _AT_INSTRUCTIONS and not self._end.instructions:
-            return f"within {self._end.budget} instructions"
-        return "and sleeps, with nothing armed that would wake it" if self.asleep(count) else ""
+            return f"within {budget.instructions} instructions"
+        if self._log.exists() and self._log.stat().st_size > budget.log:
+            return f"before QEMU's log of its exceptions had {budget.log >> 20} MiB"
+        return "and executes nothing any more" if self.asleep(count) else ""
 
     def instructions(self) -> int:
         """Instructions that began to execute so far, by whole blocks."""
