@@ -213,6 +213,17 @@ class Stale(ReviewTest):
         self.assertEqual(needed.unneeded(), [])
         self.assertEqual([needed.entries[0].covers, needed.entries[0].killed], [1, 1])
 
+    def test_needed_as_long_as_it_is_not_known(self) -> None:
+        """What could not be judged may have survived; what matches nothing is told once."""
+        review = self.review(
+            "{kind: dropped, in: boot, variants: el1, why: so}",
+            "{kind: dropped, in: gone, variants: el1, why: so}",
+        )
+        pairs = [(ISB, Outcome(ISB.id, KILLED)), (STORE, Outcome(STORE.id, NOT_JUDGED))]
+        review.apply("el1", pairs, True)
+        self.assertEqual(review.unneeded(), [])
+        self.assertEqual(len(review.findings()), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
