@@ -30,6 +30,7 @@ from .source_lines import source_lines
 
 _READ_ONLY = (
     "ID_", "MIDR", "MPIDR", "REVIDR", "CTR_", "DCZID", "CURRENTEL", "AIDR", "CLIDR", "CCSIDR",
+    "CNTVCT", "CNTPCT",
 )  # fmt: skip
 _CAVE_WORDS = 2
 
@@ -97,6 +98,10 @@ class Maker:
             if site.kind == "eret":
                 self._word(site, "eret-to-ret", "", a64.RET, "ERET becomes RET")
         self._constants()
+        if self.path.cut:
+            self.not_made.append(
+                f"the boot's path: all: cut after {len(self.path.pcs)} instructions"
+            )
 
     def addresses(self) -> set[int]:
         """Where the mutants are."""
@@ -290,6 +295,12 @@ class Maker:
                         literals.setdefault(address, set()).add(what)
                     if not part.whole:
                         self._not(site, "constant", f"of {what}: {part.why}")
+        often = sum(self.path.executed[site.address] > 2 for site in self.sites if _sources(site))
+        if often:
+            self.not_made.append(
+                f"{often} sites that executed more than twice: constant: only the first and the "
+                "last execution are followed"
+            )
         self.not_made = list(dict.fromkeys(self.not_made))
         for address in sorted(feeds):
             self._constant(address, feeds[address])
