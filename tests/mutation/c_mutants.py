@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from c_operators import OPERATORS, Edit
+from c_operators import OPERATORS, Edit, Parents
 from c_tree import Cursor, Source, parse
 
 
@@ -26,6 +26,7 @@ class Mutant:
     line: int
     change: str
     edit: Edit
+    region: tuple[int, int] | None = None  # of the expression that can be chosen at run time
 
     def apply(self, text: bytes) -> bytes:
         """The file's text with the mistake made, its lines where they were."""
@@ -54,36 +55,46 @@ def squeeze(text: str) -> str:
     return " ".join(text.split())
 
 
+def _region(source: Source, edit: Edit, cursor: Cursor, parents: Parents) -> tuple[int, int] | None:
+    """The expression or jump that is another one with the edit made; None where the text must be a
+    constant, or a field."""
+    if cursor.kind == "INIT_LIST_EXPR" or not any(p.kind == "COMPOUND_STMT" for p in parents):
+        return None
+    for inner, outer in zip((cursor, *parents), parents):
+        if outer.kind == "CASE_STMT" and outer.children[0] is inner:
+            return None
+        if outer.kind == "VAR_DECL" and source.of(outer).startswith("static"):
+            return None
+    if cursor.kind in ("IF_STMT", "WHILE_STMT", "RETURN_STMT"):
+        return edit.start, edit.end
+    return cursor.start, cursor.end
+
+
 def mutants_of(path: Path, name: str, arguments: Sequence[str]) -> list[Mutant]:
     """The mutants of the file at `path`, told as `name`, in the order of their places."""
     source = parse(path, arguments)
-    found: list[tuple[Edit, str, str]] = []
+    found: dict[Edit, tuple[str, str, tuple[int, int] | None]] = {}
     for top in source.declarations:
         for cursor, function, parents in _walk(top, "file", ()):
             for operator, make in OPERATORS.items():
-                found += [(edit, operator, function) for edit in make(source, cursor, parents)]
-    return _named(source, name, found)
-
-
-def _named(source: Source, name: str, found: list[tuple[Edit, str, str]]) -> list[Mutant]:
-    """The edits as mutants: sorted, each resulting text once, counted in each function."""
+                for edit in make(source, cursor, parents):
+                    region = _region(source, edit, cursor, parents)
+                    found.setdefault(edit, (operator, function, region))
     count: Counter[tuple[str, str]] = Counter()
-    seen: set[Edit] = set()
     mutants = []
-    for edit, operator, function in sorted(found, key=lambda f: (f[0].start, f[0].end)):
-        if edit in seen:
-            continue
-        seen.add(edit)
+    for edit, (operator, function, region) in sorted(
+        found.items(), key=lambda f: (f[0].start, f[0].end)
+    ):
         count[function, operator] += 1
-        number = count[function, operator]
         before = squeeze(source.cut(edit.start, edit.end))
         mutants.append(
             Mutant(
-                f"{name}:{function}:{operator}:{number}",
+                f"{name}:{function}:{operator}:{count[function, operator]}",
                 name,
                 source.line(edit.start),
                 f"{before} -> {edit.told or squeeze(edit.text) or 'nothing'}",
                 edit,
+                region,
             )
         )
     return mutants

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import signal
 import tempfile
@@ -15,12 +14,15 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from c_mutants import Mutant
-from host_programs import Build
+from host_programs import Build, Copy
 from judge import KILLED, NOT_JUDGED, Judge, Outcome
+from switched import Switched, build_switched
 
 # What a verdict rests on.
 _STATE = ("kernel", "arch", "tests/unit", "tests/fakes", "tests/mutation")
-_judges: dict[str, Judge] = {}
+# From so many on it is cheaper to build all mutants at once.
+_MANY = 100
+_judge: list[Judge] = []  # a worker's own
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,17 @@ class Results:
             stream.write(json.dumps(outcome.to_json()) + "\n")
 
 
-def _ignore_ctrl_c() -> None:
-    """In a worker: the mutant under way is judged to its end, which is near."""
+def _start_worker(plan: Plan, rooms: Path, switched: Switched | None) -> None:
+    """In a worker: a copy of the sources for this process alone. It leaves Ctrl-C to its parent and
+    judges the mutant under way to its end, which is near."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    copy = Copy(plan.root, plan.rooms, Path(tempfile.mkdtemp(dir=rooms)))
+    _judge.append(Judge(plan.build, copy, switched))
 
 
-def _judge(plan: Plan, rooms: str, mutant: Mutant) -> Outcome:
-    """In a worker: judge with this process's own copy of the sources."""
-    if rooms not in _judges:
-        room = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=rooms))
-        _judges[rooms] = Judge(plan.build, plan.root, plan.rooms, room)
-    return _judges[rooms].judge(mutant)
+def _judge_one(mutant: Mutant) -> Outcome:
+    """In a worker: judge."""
+    return _judge[0].judge(mutant)
 
 
 def run(
@@ -100,15 +102,22 @@ def run(
     left = [m for m in mutants if m.name not in results.outcomes]
     rooms = Path(tempfile.mkdtemp(prefix="rooms-", dir=plan.directory))
     try:
-        with ProcessPoolExecutor(plan.jobs, initializer=_ignore_ctrl_c) as pool:
-            waiting = [pool.submit(_judge, plan, str(rooms), m) for m in left]
-            try:
-                for done, future in enumerate(as_completed(waiting), 1):
-                    outcome = future.result()
-                    results.add(outcome)
-                    say(f"{done}/{len(left)} {outcome.verdict}: {outcome.name}")
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        switched = None
+        if len(left) >= _MANY:
+            say(f"building {len(left)} mutants")
+            (rooms / "all").mkdir()
+            copy = Copy(plan.root, plan.rooms, rooms / "all")
+            switched = build_switched(plan.build, copy, left, plan.jobs)
+        pool = ProcessPoolExecutor(
+            plan.jobs, initializer=_start_worker, initargs=(plan, rooms, switched)
+        )
+        try:
+            waiting = [pool.submit(_judge_one, m) for m in left]
+            for done, future in enumerate(as_completed(waiting), 1):
+                outcome = future.result()
+                results.add(outcome)
+                say(f"{done}/{len(left)} {outcome.verdict}: {outcome.name}")
+        finally:
+            pool.shutdown(cancel_futures=True)
     finally:
         shutil.rmtree(rooms)

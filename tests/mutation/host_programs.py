@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Mapping, Sequence
 
 # What takes seconds runs last: nearly every mutant is killed before.
 _LONG = re.compile(r"random|model|storm")
@@ -68,6 +70,47 @@ class Build:
         paths = frozenset(o.path for o in objects)
         held = [p for p in self.programs if p.holds(paths)]
         return sorted(held, key=lambda p: (bool(_LONG.search(p.name)), len(p.objects), p.name))
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A private copy, in `room`, of the directories `rooms` of the tree `root`."""
+
+    root: Path
+    rooms: tuple[str, ...]
+    room: Path
+
+    def make(self) -> None:
+        """Copy."""
+        for name in self.rooms:
+            shutil.copytree(self.root / name, self.room / name)
+
+    def holds(self, source: str) -> bool:
+        """True if a file of the tree is copied."""
+        return any(Path(source).is_relative_to(self.root / name) for name in self.rooms)
+
+    def command(self, made: Object, options: Sequence[str], output: Path) -> list[str]:
+        """What compiles the copy of an object's source."""
+        words = [*made.compiler, *options, "-o", str(output)]
+        words += [] if "-S" in options else ["-c"]
+        return [self._here(word) for word in (*words, made.source)]
+
+    def _here(self, word: str) -> str:
+        """A word of a command with the copy's paths in it."""
+        for name in self.rooms:
+            word = re.sub(
+                rf"{re.escape(str(self.root / name))}(?=/|$)", f"{self.room / name}", word
+            )
+        return word
+
+
+def linked(program: Program, replaced: Mapping[str, Path], output: Path) -> list[str]:
+    """What links a program to `output` with other objects in the place of some."""
+    words = [str(replaced.get(word, word)) for word in program.link]
+    words[words.index("-o") + 1] = str(output)
+    if shutil.which("ld.gold"):
+        words.append("-fuse-ld=gold")  # twice as fast
+    return words
 
 
 def _output(command: list[str], where: Path) -> str:

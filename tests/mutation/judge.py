@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from c_mutants import Mutant
-from host_programs import Build, CannotJudge, Object, Program
+from host_programs import Build, CannotJudge, Copy, Object, Program, linked
+from switched import Switched
 
 KILLED, SURVIVED, SAME_CODE, NOT_MADE, NOT_JUDGED = (
     "killed",
@@ -77,7 +78,9 @@ def _how(code: int, said: str) -> str:
     return f"signal {-code}{where}" if code < 0 else f"exit {code}{where}"
 
 
-def run_program(command: Sequence[str], room: Path, cpu_s: int) -> Run:
+def run_program(
+    command: Sequence[str], room: Path, cpu_s: int, environment: dict[str, str] | None = None
+) -> Run:
     """Run one test program, bounded in CPU time, so that a busy machine condemns nothing."""
     limits = [f"--cpu={cpu_s}:{cpu_s + 1}", f"--fsize={OUTPUT_BYTES}", "--core=0"]
     log = room / "output"
@@ -86,6 +89,7 @@ def run_program(command: Sequence[str], room: Path, cpu_s: int) -> Run:
         with subprocess.Popen(
             ["prlimit", *limits, *command],
             cwd=room,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -118,31 +122,32 @@ def _function(mutant: Mutant) -> str:
 
 
 class Judge:
-    """Judges the mutants of the files below `rooms` of the tree `root`, in the directory `room`."""
+    """Judges mutants with a copy of the sources: those that `switched` holds by running its
+    programs, the others by building what they can reach."""
 
-    def __init__(self, build: Build, root: Path, rooms: Sequence[str], room: Path) -> None:
+    def __init__(self, build: Build, copy: Copy, switched: Switched | None) -> None:
         self._build = build
-        self._root = root
-        self._room = room
-        self._moved = {f"{root / name}/": f"{room / name}/" for name in rooms}
+        self._copy = copy
+        self._room = copy.room
+        self._switched = switched
         self._seen: set[Path] = set()
         self._killers: dict[str, Counter[str]] = defaultdict(Counter)
-        self._bounds: dict[str, int] = {}
+        self._bounds: dict[tuple[str, bool], int] = {}
         self._assembly: dict[tuple[str, ...], bytes] = {}
         self._made: dict[tuple[str, ...], Path] = {}
-        for name in rooms:
-            shutil.copytree(root / name, room / name)
+        copy.make()
 
     def judge(self, mutant: Mutant) -> Outcome:
         """What becomes of one mutant."""
-        file = self._root / mutant.path
+        file = self._copy.root / mutant.path
         objects = self._build.objects_of(str(file))
         programs = self._order(mutant, self._build.programs_with(objects))
         if not programs:
             return Outcome(mutant.name, NOT_JUDGED, "no test program holds this file")
-        self._see_pass(file, programs[0], objects)
         copy = self._room / mutant.path
         try:
+            if self._held(mutant) is None:
+                self._see_pass(file, programs[0], objects)
             copy.write_bytes(mutant.apply(file.read_bytes()))
             return self._judge(mutant, objects, programs)
         except Broken:
@@ -153,6 +158,11 @@ class Judge:
             shutil.copyfile(file, copy)
             self._forget()
 
+    def _held(self, mutant: Mutant) -> Switched | None:
+        """The programs that hold the mistake, if there are such."""
+        switched = self._switched
+        return switched if switched is not None and mutant.name in switched.numbers else None
+
     def _order(self, mutant: Mutant, programs: list[Program]) -> list[Program]:
         """What killed others of the same function comes first: it will kill most of them."""
         killers = self._killers[_function(mutant)]
@@ -160,44 +170,43 @@ class Judge:
 
     def _judge(self, mutant: Mutant, objects: list[Object], programs: list[Program]) -> Outcome:
         """Run the programs, with the mistake made, until one fails."""
+        same = Outcome(mutant.name, SAME_CODE, "the compiler makes the same code of it")
         try:
             for number, program in enumerate(programs):
                 if number == SAME_CODE_AFTER and self._same_code(mutant, objects):
-                    return Outcome(mutant.name, SAME_CODE, "the compiler makes the same code of it")
-                bound_s = self._bound(program)
-                built = self._link(program, objects)
-                run = run_program([str(built), *program.command[1:]], self._room, bound_s)
+                    return same
+                run = self._run(program, mutant, objects)
                 if run.failed:
                     self._killers[_function(mutant)][program.name] += 1
                     return Outcome(mutant.name, KILLED, f"{program.name}: {run.failed}")
+            if len(programs) <= SAME_CODE_AFTER and self._same_code(mutant, objects):
+                return same
         except DoesNotCompile as error:
             return Outcome(mutant.name, NOT_MADE, str(error))
-        if len(programs) <= SAME_CODE_AFTER and self._same_code(mutant, objects):
-            return Outcome(mutant.name, SAME_CODE, "the compiler makes the same code of it")
         return Outcome(mutant.name, SURVIVED, f"{len(programs)} test programs pass")
 
-    def _same_code(self, mutant: Mutant, objects: list[Object]) -> bool:
-        """True if an optimizing compiler makes the same of every object without the mistake."""
-        file, copy = self._root / mutant.path, self._room / mutant.path
-        for made in objects:
-            mistaken = self._assemble(made)
-            key = (made.source, *made.compiler)
-            if key not in self._assembly:
-                shutil.copyfile(file, copy)
-                self._assembly[key] = self._compile(made, _ASSEMBLY, ".plain.s").read_bytes()
-                copy.write_bytes(mutant.apply(file.read_bytes()))
-            if mistaken != self._assembly[key]:
-                return False
-        return True
+    def _run(self, program: Program, mutant: Mutant, objects: list[Object]) -> Run:
+        """Run one program with the mistake made."""
+        held = self._held(mutant)
+        bound_s = self._bound(program, held)
+        if held is not None:
+            path, environment = held.programs[program.name], held.environment(mutant)
+        else:
+            path, environment = self._link(program, objects), None
+        return run_program([str(path), *program.command[1:]], self._room, bound_s, environment)
 
-    def _bound(self, program: Program) -> int:
-        """The CPU seconds that a program may take; it must pass as it was built."""
-        if program.name not in self._bounds:
-            run = run_program(program.command, self._room, WALL_S)
+    def _bound(self, program: Program, held: Switched | None) -> int:
+        """The CPU seconds that a program may take; it must pass without a mistake."""
+        key = program.name, held is not None
+        if key not in self._bounds:
+            path, environment = program.command[0], None
+            if held is not None:
+                path, environment = str(held.programs[program.name]), held.environment(None)
+            run = run_program([path, *program.command[1:]], self._room, WALL_S, environment)
             if run.failed:
                 raise Broken(f"{program.name} fails without a mutant ({run.failed}): mend it first")
-            self._bounds[program.name] = math.ceil(3 + 5 * run.cpu_s)
-        return self._bounds[program.name]
+            self._bounds[key] = math.ceil(3 + 5 * run.cpu_s)
+        return self._bounds[key]
 
     def _see_pass(self, file: Path, program: Program, objects: list[Object]) -> None:
         """See once for each file that a program passes with the copy of it unmutated: what is made
@@ -210,21 +219,26 @@ class Judge:
                 raise Broken(f"{program.name} fails as it is built here: {run.failed}")
             self._seen.add(file)
 
-    def _here(self, word: str) -> str:
-        """A word of a command with the copy's paths in it."""
-        for old, new in self._moved.items():
-            word = word.replace(old, new)
-        return word
+    def _same_code(self, mutant: Mutant, objects: list[Object]) -> bool:
+        """True if an optimizing compiler makes the same of every object without the mistake."""
+        file, copy = self._copy.root / mutant.path, self._room / mutant.path
+        for made in objects:
+            mistaken = self._compile(made, _ASSEMBLY, ".s").read_bytes()
+            key = (made.source, *made.compiler)
+            if key not in self._assembly:
+                shutil.copyfile(file, copy)
+                self._assembly[key] = self._compile(made, _ASSEMBLY, ".plain.s").read_bytes()
+                copy.write_bytes(mutant.apply(file.read_bytes()))
+            if mistaken != self._assembly[key]:
+                return False
+        return True
 
     def _compile(self, made: Object, options: Sequence[str], suffix: str) -> Path:
         """What the compiler makes of an object's source, once for all programs that agree."""
         key = (made.source, *made.compiler, suffix)
         if key not in self._made:
             output = self._room / f"made-{len(self._made)}{suffix}"
-            words = [self._here(f"{w}/").rstrip("/") for w in made.compiler]
-            command = [*words, *options, "-o", str(output), "-c", self._here(made.source)]
-            if "-S" in options:
-                command.remove("-c")
+            command = self._copy.command(made, options, output)
             done = subprocess.run(
                 command, cwd=self._room, capture_output=True, text=True, check=False
             )
@@ -237,26 +251,16 @@ class Judge:
 
     def _link(self, program: Program, objects: list[Object]) -> Path:
         """A program with the objects made here in the place of the build's."""
-        anew = {o.path: o for o in objects}
+        held = {o.path for o in program.objects}
+        made = {o.path: self._compile(o, _QUIET, ".o") for o in objects if o.path in held}
         output = self._room / "program"
-        words = []
-        for word in program.link:
-            if word in anew:
-                word = str(self._compile(anew[word], _QUIET, ".o"))
-            words.append(word)
-        words[words.index("-o") + 1] = str(output)
-        if shutil.which("ld.gold"):
-            words.append("-fuse-ld=gold")  # twice as fast
+        command = linked(program, made, output)
         done = subprocess.run(
-            words, cwd=self._build.path, capture_output=True, text=True, check=False
+            command, cwd=self._build.path, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise CannotJudge(f"{program.name} cannot be linked: {done.stderr.strip()[-500:]}")
         return output
-
-    def _assemble(self, made: Object) -> bytes:
-        """The code that an optimizing compiler makes of an object's source."""
-        return self._compile(made, _ASSEMBLY, ".s").read_bytes()
 
     def _forget(self) -> None:
         """Remove what was made of one state of the copy."""

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import kernel_mutants
 
@@ -137,6 +138,16 @@ class Tool(unittest.TestCase):
         self.assertEqual([n for n, v in found.items() if v[0] == "survived"], ["largest:bound:1"])
         left = [p.name for p in (self.root / "results").iterdir()]
         self.assertEqual(left, ["results.jsonl"])
+
+    def test_all_in_one_build(self) -> None:
+        """The verdicts are the same when all mutants are built at once."""
+        self.run_tool("--names", "largest|unused")
+        alone = {name: verdict for name, (verdict, _) in self.verdicts().items()}
+        with mock.patch("campaign._MANY", 1):
+            _, said = self.run_tool("--names", "largest|unused", "--fresh")
+        self.assertIn(f"building {len(alone)} mutants", said)
+        found = {name: verdict for name, (verdict, _) in self.verdicts().items()}
+        self.assertEqual(found, alone)
 
     def test_hang(self) -> None:
         """A loop without its step is ended, and killed."""
