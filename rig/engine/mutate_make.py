@@ -16,6 +16,7 @@ from . import a64_encode as a64
 from .image import Image
 from .mutant import Generated, Mutant, Patch
 from .mutate_constants import backwards
+from .mutate_half import NoOtherHalf, other_half
 from .mutate_path import Executed, record
 from .mutate_sites import Code, Known, Site, read_trace, sites
 from .mutate_swap import moved, proof
@@ -32,7 +33,6 @@ _READ_ONLY = (
     "ID_", "MIDR", "MPIDR", "REVIDR", "CTR_", "DCZID", "CURRENTEL", "AIDR", "CLIDR", "CCSIDR",
     "CNTVCT", "CNTPCT",
 )  # fmt: skip
-_CAVE_WORDS = 2
 
 
 def generate(
@@ -245,39 +245,19 @@ class Maker:
             self._word(site, "immediate", f"bit-{bit}", word, f"`{was}` is `{now}`")
 
     def _other_half(self, site: Site) -> None:
-        """BR Xn jumps to the other alias of its target: by way of two words that never executed."""
         if site.kind != "branch":
             return
-        if site.word >> 21 & 1:
-            self._not(site, "other-half", "BLR: its return address would be another one")
+        try:
+            words = other_half(site, self.image, self.code, self.path)
+        except NoOtherHalf as why:
+            self._not(site, "other-half", str(why))
             return
-        register = site.word >> 5 & 31
-        by = next((alias.by for alias in self.image.aliases if alias.by), None)
-        turn = None if by is None else a64.exclusive_or(register, by)
-        cave = self._cave(site.address)
-        jump = None if cave is None else a64.branch(site.address, cave)
-        if by is None or turn is None or cave is None or jump is None:
-            why = "the image has no other half" if by is None else "no room for the way there"
-            self._not(site, "other-half", why)
-            return
-        words = [(site.address, jump), (cave, turn), (cave + 4, a64.branch_to_register(register))]
         patches = tuple(
             _patch(address, self.code.word(address) or 0, word) for address, word in words
         )
         was = self._words_of(site.word, site.address)
         now = f"`{was}` jumps to the other half"
         self.drafts.append(_Draft(site.address, "other-half", "", was, now, patches))
-
-    def _cave(self, near: int) -> int | None:
-        """Words of code that the unmutated guest never executes."""
-        section = self.image.section_of(near)
-        if section is None:
-            return None
-        for address in range(section.start, section.end - 4 * _CAVE_WORDS, 4):
-            words = range(address, address + 4 * _CAVE_WORDS, 4)
-            if all(w not in self.path.executed and self.code.word(w) is not None for w in words):
-                return address
-        return None
 
     def _constants(self) -> None:
         """Each bit of each constant that a site's register is made of."""

@@ -57,7 +57,9 @@ class Executed:
     @cached_property
     def together(self) -> set[int]:
         """Those of them that never went elsewhere, and whose next one was never come to otherwise:
-        the two are executed as one."""
+        the two are executed as one. None of a path that was cut, which does not tell."""
+        if self.cut:
+            return set()
         apart = {self.pcs[0] - 4, self.pcs[-1]} if self.pcs else set()
         for a, b in self._steps:
             if b != a + 4:

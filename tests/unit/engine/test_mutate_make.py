@@ -24,7 +24,7 @@ from mutate_program import (
 from support import OFFSET, TABLE, TEXT, make_image
 
 # pylint: disable=wrong-import-order # support sets the path
-from engine.image import Image
+from engine.image import Alias, Image
 from engine.mutant import Mutant
 from engine.mutate_make import Maker
 from engine.mutate_path import MOST, OUTSIDE, Executed, _take
@@ -261,11 +261,34 @@ class Making(unittest.TestCase):
         plain = Image(image.elf, [])
         for maker, why in [
             (make(MOVZ_X0, BR_X0, NOP, NOP, NOP, way=[0, 1, 2], image=plain), "no other half"),
-            (make(MOVZ_X0, BR_X0, NOP), "no room"),
+            (make(MOVZ_X0, BR_X0, NOP), "never execute"),
             (make(MOVZ_X0, BLR_X0, NOP), "return address"),
         ]:
             self.assertEqual(mutants(maker, "other-half"), {})
             self.assertTrue([line for line in maker.not_made if why in line], maker.not_made)
+
+    def test_the_other_half_is_one_eor_away(self) -> None:
+        """Where the alias' offset carries, as of an image that moves itself, no EOR is made."""
+        moved = Image(make_image().elf, [Alias(0x5FEF_7000, 1 << 20, 0xFFFF_FFFF_A010_9000)])
+        carries = Image(make_image().elf, [Alias(0x4000_0000, 128 << 20, 0x4000_0000)])
+        for image in (moved, carries):
+            maker = make(MOVZ_X0, BR_X0, NOP, NOP, NOP, way=[0, 1, 2], image=image)
+            self.assertEqual(mutants(maker, "other-half"), {})
+            self.assertIn("no EOR leads to the other half", maker.not_made[0])
+
+    def test_a_path_that_was_cut_proves_nothing(self) -> None:
+        """What is behind the cut may execute any word, and come between any two."""
+        steps = path([0, 1, 2])
+        steps.cut = True
+        maker = Maker(
+            make_image(), TABLE, Program(ISB, MOVZ_X0, BR_X0, NOP, NOP, NOP), steps, Known()
+        )
+        maker.make()
+        self.assertEqual([m.now for m in maker.generated({}).mutants if m.equivalent], [])
+        self.assertEqual(mutants(maker, "other-half"), {})
+        whole = make(ISB, MOVZ_X0, BR_X0, NOP, NOP, NOP, way=[0, 1, 2])
+        self.assertEqual(len([m for m in whole.generated({}).mutants if m.equivalent]), 1)
+        self.assertEqual(len(mutants(whole, "other-half")), 1)
 
     def test_eret(self) -> None:
         """RET."""
