@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from support import ROOT
 
@@ -84,6 +85,8 @@ class Parts(unittest.TestCase):
             self.assertEqual(sorted(i for part in found for i in ids(part)), sorted(ids(MANY)))
             sizes = {len(part) for part in found}
             self.assertLessEqual(max(sizes) - min(sizes), 1)
+        other = shard(list(reversed(MANY)), 1, 3)
+        self.assertEqual(sorted(ids(other)), sorted(ids(shard(MANY, 1, 3))))
 
     def test_a_shard_is_mixed(self) -> None:
         """Not the first half of the boot."""
@@ -193,6 +196,13 @@ class Kept(RoomTest):
 class Working(RoomTest):
     """The workers, with judges that are not QEMU."""
 
+    GRACE_S = 100.0  # that nobody is to need: who waits for it does not end when told to
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.enterContext(mock.patch("engine.mutate_workers._GRACE_S", self.GRACE_S))
+        self.began = time.monotonic()
+
     def judge(
         self, judge: Callable[[Mutant, Path], Outcome], mutants: list[Mutant], jobs: int = 3
     ) -> dict[str, Outcome]:
@@ -209,10 +219,11 @@ class Working(RoomTest):
         return found
 
     def alone(self) -> None:
-        """Nothing is left of the workers."""
+        """Nothing is left of the workers, and nobody had to be waited for."""
         self.assertFalse((self.room / "work").exists())
         with self.assertRaises(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
+        self.assertLess(time.monotonic() - self.began, self.GRACE_S)
 
     def test_each_is_judged_once(self) -> None:
         """By several processes, none of which is the parent, each on one processor."""
