@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A file with all mutants in it behaves, for each number, as the file with that one mistake made."""
+"""A file with all mutants in it behaves, for each number, as the file with that one mistake."""
 
 from __future__ import annotations
 

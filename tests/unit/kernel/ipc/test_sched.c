@@ -1,6 +1,7 @@
 /* The scheduler with tasks that run: order, idle, blocking, ends, and what it refuses. */
 #include "running.h"
 
+#include <string.h>
 #include <tyrne/hal/power.h>
 
 #define SCHED (&world.sched)
@@ -181,7 +182,7 @@ static void running_nothing_panics(void **state)
     assert_int_equal(fake_run(run_without_anything, SCHED), RUN_PANICKED);
     (void)running_create(yields_twice, "a"); /* not started */
     ends(RUN_PANICKED, "");
-    assert_string_equal(fake_panic_text(), "next != TASK_NONE");
+    assert_non_null(strstr(fake_panic_text(), "next != TASK_NONE"));
 }
 
 /* The last task, without idle, can neither wait nor end. */
