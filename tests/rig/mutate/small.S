@@ -11,10 +11,10 @@
     .globl _start
     .type _start, %function
 _start:
+    /* Dropped, the pack's checkpoint breaks: killed by an error. */
     adrp x0, stack_top
     add x0, x0, :lo12:stack_top
     mov sp, x0
-    /* Dropped, the pack's checkpoint breaks: killed by an error. */
     adrp x0, vectors
     add x0, x0, :lo12:vectors
     msr vbar_el1, x0

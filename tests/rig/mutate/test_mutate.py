@@ -27,7 +27,12 @@ class Verdicts(MutateTest):
     def setUp(self) -> None:
         super().setUp()
         if not Verdicts.report:
-            files = ["--junit", self.work / "m.xml", "--table", self.work / "m.md"]
+            files: list[str | Path] = [
+                "--junit",
+                self.work / "m.xml",
+                "--table",
+                self.work / "m.md",
+            ]
             words: list[str | Path] = [*FEW, "--thorough", *files]
             Verdicts.report, Verdicts.text = self.mutate(*words, code=1)
 
@@ -41,10 +46,10 @@ class Verdicts(MutateTest):
         return dict(found)
 
     def test_killed_by_error(self) -> None:
-        """The checkpoint that asks for the vectors."""
-        found = self.one("_start", "msr vbar_el1")
-        self.assertEqual(found["verdict"], "killed")
-        self.assertIn("vectors", found["rules"])
+        """The checkpoint that asks for the stack; nobody else misses it, nor does the smoke test."""
+        found = self.one("_start", "mov sp")
+        self.assertEqual((found["verdict"], found["rules"]), ("killed", ["stack"]))
+        self.assertEqual((found["phase"], found["smoke"]), ("step", ""))
 
     def test_killed_by_note(self) -> None:
         """The SVC makes up for the ISB: no rule breaks, but a note comes that was not there."""
@@ -183,9 +188,7 @@ class Campaigns(MutateTest):
         self.assertEqual(after[: len(before)], before)
         self.assertEqual(len(after), report["counts"]["mutants"])
         # Another guest's results are not mixed with these.
-        self.change(
-            "small.yaml", "why: one call on purpose}\n  - {id: p", "why: one call}\n  - {id: p"
-        )
+        self.change("small.yaml", "why: shows each verdict", "why: shows every verdict")
         _, text = self.mutate(*self.words, "--run-dir", folder, code=2)
         self.assertIn("--fresh", text)
 
@@ -209,9 +212,7 @@ class Campaigns(MutateTest):
         missing, text = self.collect("--collect", folder / "shard-1-of-2", code=3)
         self.assertEqual(missing["counts"]["not_judged"], len(parts[1]))
         self.assertIn("not judged: ", text)
-        self.change(
-            "small.yaml", "why: one call on purpose}\n  - {id: p", "why: one call}\n  - {id: p"
-        )
+        self.change("small.yaml", "why: shows each verdict", "why: shows every verdict")
         _, text = self.collect("--collect", folder, code=2)
         self.assertIn("was judged by other rules (small.yaml differ)", text)
 
