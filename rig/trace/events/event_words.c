@@ -89,6 +89,10 @@ static void put_insn(struct phrase *words, const struct disassembler *disassembl
 {
     char text[DISASSEMBLY_TEXT];
     phrase_add(words, "%s", disassembly_text(disassembler, event->pc, event->opcode, text));
+    if ((event->flags & TRACE_EVENT_PENDING) != 0) {
+        phrase_add(words, a64_class(event->opcode) == A64_WAIT ? ", stores pending"
+                                                               : ", nothing done since DAIFClr");
+    }
     if (!a64_has_operand(event->opcode)) {
         return;
     }

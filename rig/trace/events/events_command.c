@@ -42,9 +42,10 @@ static json_t *flags_json(uint8_t flags)
         uint8_t flag;
         const char *name;
     } names[] = {
-        {TRACE_EVENT_VALUE, "value"}, {TRACE_EVENT_TABLE, "table"},
-        {TRACE_EVENT_CODE, "code"},   {TRACE_EVENT_WRITE, "write"},
-        {TRACE_EVENT_ZVA, "zva"},     {TRACE_EVENT_CACHES_OFF, "caches-off"},
+        {TRACE_EVENT_VALUE, "value"},     {TRACE_EVENT_TABLE, "table"},
+        {TRACE_EVENT_CODE, "code"},       {TRACE_EVENT_WRITE, "write"},
+        {TRACE_EVENT_ZVA, "zva"},         {TRACE_EVENT_CACHES_OFF, "caches-off"},
+        {TRACE_EVENT_PENDING, "pending"},
     };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -40,7 +40,9 @@ enum trace_event_kind {
     /* An instruction that changes or orders state is about to execute (a64_system.h says which).
      * value: general register Xt of MSR (register), TLBI, DC, IC, AT and DC ZVA, with
      * TRACE_EVENT_VALUE. va, pa: 0. Without every=on an ISB is left out when the event before it
-     * is an ISB of the same CPU. */
+     * is an ISB of the same CPU. TRACE_EVENT_PENDING: a WFI behind a store that no DSB followed
+     * (needs stores=on); a DAIFSet of I behind the DAIFClr of I at va, with nothing but NOPs,
+     * DSBs and DMBs between. */
     TRACE_EVENT_INSN = 1,
     /* A store changed a watched page: one that holds a live translation table (TRACE_EVENT_TABLE)
      * or code that was translated before (TRACE_EVENT_CODE). One event for each aligned 8-byte word
@@ -84,6 +86,7 @@ enum trace_event_flag {
     TRACE_EVENT_WRITE = 8,
     TRACE_EVENT_ZVA = 16,
     TRACE_EVENT_CACHES_OFF = 32, /* STORE: SCTLR_ELx.C or M was 0 */
+    TRACE_EVENT_PENDING = 64,    /* INSN: what comes before it may not have had its effect */
 };
 
 #define TRACE_EL_UNKNOWN 0xff

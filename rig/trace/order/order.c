@@ -8,7 +8,7 @@
 #include "machine_update.h"
 #include "rule.h"
 
-enum { RULES_MAX = 16, STATE_ALIGNMENT = 16 };
+enum { RULES_MAX = 32, STATE_ALIGNMENT = 16 };
 
 /* One check while it runs. */
 struct check {

@@ -8,7 +8,13 @@
 #include "registers.h"
 #include "table_watch.h"
 
-enum { WFI_BIT = 0x20 }; /* WFI, WFIT: of the encodings of a64_class A64_WAIT */
+enum {
+    WFI_BIT = 0x20, /* WFI, WFIT: of the encodings of a64_class A64_WAIT */
+    DAIF_IRQ_BIT = 0x200,
+    INSN_BYTES = 4,
+};
+
+#define NOP UINT32_C(0xd503201f)
 
 /* Recorded also outside of windows (event-trace.md)? */
 static bool recorded_always(enum a64_class kind, uint32_t opcode)
@@ -66,6 +72,19 @@ static struct operand take_operand(unsigned int vcpu, const struct event_site *s
     return operand;
 }
 
+/* A DAIFSet that ends a window for interrupts in which nothing was executed. */
+static inline bool ends_empty_window(unsigned int vcpu, const struct event_site *site)
+{
+    return site->opener != 0 && recorder.cpus[vcpu].opened == site->opener;
+}
+
+/* May what comes before it not have had its effect (TRACE_EVENT_PENDING)? */
+static bool before_is_pending(unsigned int vcpu, const struct event_site *site)
+{
+    bool waits = site->kind == A64_WAIT && (site->opcode & WFI_BIT) != 0;
+    return (waits && recorder.cpus[vcpu].stored) || ends_empty_window(vcpu, site);
+}
+
 static void log_insn(unsigned int vcpu, const struct event_site *site,
                      const struct operand *operand)
 {
@@ -74,6 +93,10 @@ static void log_insn(unsigned int vcpu, const struct event_site *site,
     if (site->has_operand && operand->known) {
         event.flags = TRACE_EVENT_VALUE;
         event.value = operand->value;
+    }
+    if (before_is_pending(vcpu, site)) {
+        event.flags |= TRACE_EVENT_PENDING;
+        event.va = site->opener == 0 ? 0 : recorder_at(vcpu, site->opener);
     }
     event_log_add(&recorder.log, &event);
 }
@@ -145,6 +168,7 @@ static void apply(unsigned int vcpu, const struct event_site *site, const struct
     case A64_DSB:
         window_dsb(&cpu->window, a64_barrier(site->opcode));
         order_off_stores(cpu, site->opcode);
+        cpu->stored = cpu->stored && !a64_barrier(site->opcode).stores;
         break;
     case A64_DMB:
         order_off_stores(cpu, site->opcode);
@@ -176,7 +200,7 @@ static inline bool recorded(unsigned int vcpu, const struct event_site *site)
 {
     const struct recorder_cpu *cpu = &recorder.cpus[vcpu];
     return site->always || recorder.every || window_records(&cpu->window) ||
-           (site->kind == A64_DMB && cpu->off_stores);
+           (site->kind == A64_DMB && cpu->off_stores) || ends_empty_window(vcpu, site);
 }
 
 /*
@@ -218,18 +242,41 @@ static void on_insn(unsigned int vcpu, void *data)
     pthread_mutex_unlock(&recorder.lock);
 }
 
+/* DAIFClr (`opens`) or DAIFSet of I. */
+static inline bool is_of_irq(enum a64_class kind, uint32_t opcode, bool opens)
+{
+    return kind == A64_DAIF && (opcode & DAIF_IRQ_BIT) != 0 && a64_daif_opens(opcode) == opens;
+}
+
 /* One that has an effect only on what is recorded in windows. */
 static void on_window_insn(unsigned int vcpu, void *data)
 {
-    if (recorded(vcpu, data)) {
+    const struct event_site *site = data;
+    if (recorded(vcpu, site)) {
         on_insn(vcpu, data);
     }
+    if (is_of_irq((enum a64_class)site->kind, site->opcode, true)) {
+        recorder.cpus[vcpu].opened = site->pc;
+    }
+}
+
+/* Where a DAIFClr would have to be that is followed by nothing but NOPs, DSBs and DMBs before `pc`:
+ * instructions are watched in the order of their block, and a DAIFClr ends its own. */
+static uint64_t before_nothing(uint64_t pc, uint32_t opcode, enum a64_class kind)
+{
+    static uint64_t from, next;
+    from = pc == next ? from : pc;
+    uint64_t opener = from - INSN_BYTES;
+    next = pc + INSN_BYTES;
+    from = opcode == NOP || kind == A64_DSB || kind == A64_DMB ? from : next;
+    return opener;
 }
 
 void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uint32_t opcode)
 {
     enum a64_class kind = a64_class(opcode);
     bool fed = operand_feed_has(&recorder.feed, pc);
+    uint64_t opener = before_nothing(pc, opcode, kind);
     if (kind == A64_OTHER && !fed) {
         return;
     }
@@ -238,6 +285,7 @@ void insns_watch(struct qemu_plugin_insn *insn, uint64_t pc, uint64_t pc_pa, uin
                                              .pc = pc,
                                              .pc_pa = pc_pa,
                                              .opcode = opcode,
+                                             .opener = is_of_irq(kind, opcode, false) ? opener : 0,
                                              .kind = (uint8_t)kind,
                                              .always = recorded_always(kind, opcode),
                                              .has_operand = a64_has_operand(opcode),

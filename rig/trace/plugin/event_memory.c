@@ -198,8 +198,9 @@ static void on_store(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va,
         .bytes = 1U << qemu_plugin_mem_size_shift(info),
         .flags = TRACE_EVENT_WRITE,
     };
-    const struct recorder_cpu *cpu = &recorder.cpus[vcpu];
+    struct recorder_cpu *cpu = &recorder.cpus[vcpu];
     const struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, va);
+    cpu->stored = true;
     if (where == NULL || qemu_plugin_hwaddr_is_io(where)) {
         if (in_window(cpu)) {
             elsewhere(&access, where);
@@ -251,6 +252,7 @@ void memory_zero(unsigned int vcpu, const struct event_site *site, uint64_t va)
                                              &recorder.ram, access.va, &access.pa)) {
         return;
     }
+    recorder.cpus[vcpu].stored = true;
     for (uint64_t at = 0; at < recorder.zva_bytes; at += WRITER_LINE) {
         if (note(&access, access.va + at, access.pa + at) == NULL) {
             no_memory();

@@ -15,6 +15,7 @@ struct event_site {
     uint64_t pc;
     uint64_t pc_pa; /* or TRACE_UNKNOWN_ADDRESS */
     uint32_t opcode;
+    uint64_t opener;  /* a DAIFSet of I: where a DAIFClr is with nothing between, if it is one */
     uint8_t kind;     /* enum a64_class */
     bool always;      /* recorded also outside of windows */
     bool has_operand; /* a64_has_operand */

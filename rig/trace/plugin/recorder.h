@@ -27,6 +27,8 @@ struct recorder_cpu {
     struct system_state state;
     uint64_t isb_time;  /* events there were behind its last ISB's, 0 before it */
     bool off_stores;    /* it stored with caches off, and no DMB or DSB came since */
+    bool stored;        /* it stored, and no DSB came since */
+    uint64_t opened;    /* PC of the DAIFClr of I that it executed last */
     uint64_t block_end; /* address behind the block that it began last */
     /* The page of code where the CPU is, as it was translated and as it runs (recorder_at). */
     uint64_t made_for, runs_at;
