@@ -51,11 +51,13 @@ tcr:
 ttbr:
     step ttbr, msr ttbr0_el1, x22
     isb
+late_mair:
     step late_mair, nop
 late_tcr:
     step late_tcr, nop
 late_ttbr:
     step late_ttbr, nop
+enable:
     msr     sctlr_el1, x24
 use:
     isb
@@ -106,7 +108,7 @@ use:
     .ltorg
 #endif
 
-/* A root for the high half that nobody uses yet; one ISB for both writes. */
+/* A root for the high half that nobody uses yet, then the permission. */
 #ifdef SCENE_open_high_half
     orr     x21, x21, #TCR_EPD1
     bl      mmu_on
@@ -119,6 +121,7 @@ ttbr:
     msr     ttbr1_el1, x23
     mrs     x3, ttbr1_el1               /* a read-back */
     ldr     x4, [x2]                    /* the low half does not depend on it */
+    isb
 write:
     msr     tcr_el1, x21
     step isb, isb
