@@ -222,3 +222,8 @@ l1_high_other:
     .quad   VALID + DEVICES
     .quad   0x40000000 + VALID + MEMORY
     entries 510
+/* EL2's own, in no tree: bit 54 is its XN. */
+l1_of_el2:
+    .quad   VALID + DEVICES
+    .quad   0x40000000 + VALID + MEMORY - UXN
+    entries 510

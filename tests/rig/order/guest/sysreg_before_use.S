@@ -7,6 +7,7 @@ scene:
 
 /* The MMU comes on; the load is Device-nGnRnE before, and Normal write-back behind it. */
 #ifdef SCENE_mmu_on_then_load
+    empty_tlb
     msr     mair_el1, x20
     msr     tcr_el1, x21
     msr     ttbr0_el1, x22
@@ -45,6 +46,7 @@ use:
 /* Which write of the group has to be synchronized before the MMU comes on? Those that the fetch of
  * the ISB needs: not MAIR, since attributes do not change what is fetched. */
 #ifdef SCENE_mmu_on_after_group
+    empty_tlb
     step mair, msr mair_el1, x20
 tcr:
     step tcr, msr tcr_el1, x21

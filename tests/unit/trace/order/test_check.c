@@ -49,6 +49,8 @@ static void every_rule_tells_what_it_is(void **state)
     struct order_result result;
     char error[ORDER_TEXT];
     boot_begin(&boot);
+    boot_insn(&boot, OP_TLBI_VMALLE1, 0);
+    boot_insn(&boot, OP_DSB_NSH, 0);
     boot_mmu_on(&boot, true);
     assert_true(check(&(struct order_settings){0}, &result, error));
     assert_int_equal(result.rule_count, count);
