@@ -2,7 +2,8 @@
 KERNEL_MUTANT, so that judging it takes no compiler.
 
 Where the text must be a constant, or is a field of an initializer, nothing can be chosen at run
-time: such a mutant is compiled by itself.
+time: such a mutant is compiled by itself. So is one of a header, whose functions the tests hold as
+well.
 """
 
 from __future__ import annotations
@@ -146,7 +147,9 @@ def build_switched(build: Build, copy: Copy, mutants: Sequence[Mutant], jobs: in
     """Build all programs in the copy's room, with every mutant that can be chosen at run time."""
     copy.make()
     (copy.room / _HEADER_NAME).write_text(_HEADER)
-    possible = [(n, m) for n, m in enumerate(mutants, 1) if m.region is not None]
+    possible = [
+        (n, m) for n, m in enumerate(mutants, 1) if m.region is not None and m.path.endswith(".c")
+    ]
     numbered: list[Numbered] = []
     for path in sorted({m.path for _, m in possible}):
         numbered += _written(build, copy, path, [(n, m) for n, m in possible if m.path == path])

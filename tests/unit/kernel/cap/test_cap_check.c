@@ -120,6 +120,7 @@ CORRUPTION(free_list_loops_at_its_end, at(FREE_LAST)->next_sibling = ref(FREE_LA
 CORRUPTION(free_list_loses_a_slot, at(FREE)->next_sibling = ref(FREE + 2);)
 CORRUPTION(free_list_is_cut, at(FREE)->next_sibling = CAP_REF_NONE;)
 CORRUPTION(free_list_is_lost, space.first_free[4] = CAP_REF_NONE;)
+CORRUPTION(free_list_of_the_first_table_is_lost, space.first_free[0] = CAP_REF_NONE;)
 CORRUPTION(free_list_of_the_last_table_is_lost, space.first_free[CAP_TABLES - 1] = CAP_REF_NONE;)
 CORRUPTION(free_list_runs_into_another_table, at(FREE_LAST)->next_sibling = ref(FREE_LAST + 1);)
 CORRUPTION(free_list_starts_in_another_table, space.first_free[4] = space.first_free[5];)
@@ -198,6 +199,7 @@ static const struct {
     ROW(free_list_loses_a_slot),
     ROW(free_list_is_cut),
     ROW(free_list_is_lost),
+    ROW(free_list_of_the_first_table_is_lost),
     ROW(free_list_of_the_last_table_is_lost),
     ROW(free_list_runs_into_another_table),
     ROW(free_list_starts_in_another_table),

@@ -138,6 +138,26 @@ static void nothing_parked_gives_the_null_handle(void **state)
     }
 }
 
+/* With a sibling behind it, so that every link has been in use. */
+static void parking_slot_is_left_as_it_was(void **state)
+{
+    cap_handle_t root = root_in(0, CAP_RIGHTS_ALL);
+    const struct cap_slot empty = *parked_slot(7);
+    cap_handle_t second;
+
+    (void)state;
+    (void)child_of(0, root, 1);
+    second = child_of(0, root, 2);
+    park(2, second, 7);
+    second = unpark(7, 2);
+    assert_memory_equal(parked_slot(7), &empty, sizeof(empty));
+    park(2, second, 7);
+    cap_discard_parked(&space, 7);
+    assert_memory_equal(parked_slot(7), &empty, sizeof(empty));
+    cap_discard_parked(&space, 7);
+    assert_memory_equal(parked_slot(7), &empty, sizeof(empty));
+}
+
 static void parking_slots_are_apart(void **state)
 {
     (void)state;
@@ -240,6 +260,7 @@ int main(void)
         space_test(full_table_leaves_it_parked),
         space_test(table_of_the_parked_has_its_slot_back),
         space_test(nothing_parked_gives_the_null_handle),
+        space_test(parking_slot_is_left_as_it_was),
         space_test(parking_slots_are_apart),
         space_test(asks_for_the_right_to_transfer),
         space_test(refuses_what_names_nothing),
