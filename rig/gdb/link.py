@@ -120,6 +120,12 @@ class Link:
         self.send(text)
         return self.receive() or ""
 
+    def ask_all(self, texts: list[str]) -> list[str]:
+        """Send packets that QEMU answers while the guest stands, and only then wait for their
+        answers: one way there and back for all of them."""
+        self._write(b"".join(framed(text) for text in texts))
+        return [self.receive() or "" for _text in texts]
+
     def wait_for_stop(self, patience: float, silent: Callable[[], None]) -> str:
         """The answer to a packet that lets the guest run; `silent` is called once when it takes
         longer than `patience`."""

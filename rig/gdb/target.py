@@ -131,12 +131,20 @@ class Target:
 
     def run_to(self, addresses: set[int]) -> None:
         """Run until one of the addresses is reached."""
-        for address in addresses:
-            if self.packet(f"Z1,{address:x},4") != "OK":
-                raise TargetError(f"QEMU refused a breakpoint at {address:#x}")
+        self._breakpoints("Z1", addresses)
         self._stopped(self.packet("vCont;c:p1.1"))
-        for address in addresses:
-            self.packet(f"z1,{address:x},4")
+        self._breakpoints("z1", addresses)
+
+    def _breakpoints(self, kind: str, addresses: set[int]) -> None:
+        """Set (Z1) or remove (z1) hardware breakpoints."""
+        places = sorted(addresses)
+        try:
+            answers = self._link.ask_all([f"{kind},{place:x},4" for place in places])
+        except LinkClosed as error:
+            raise GuestEnded(str(error)) from None
+        for place, answer in zip(places, answers):
+            if answer != "OK":
+                raise TargetError(f"QEMU refused {kind} (a breakpoint) at {place:#x}: {answer!r}")
 
     def travel(self, text: str) -> str:
         """Send a packet that moves the guest, also backwards, and wait until it has arrived; what
