@@ -38,6 +38,7 @@ static void pads_with_zeros(void **state)
     (void)state;
     assert_prints("0000002a 02a 12345", "%08x %03x %02u", 0x2aU, 0x2aU, 12345U);
     assert_prints("0000000000000001", "%016lx", (uint64_t)1);
+    assert_prints("000000007", "%9u", 7U);
     /* No number is longer than 20 digits, and no width makes it so. */
     assert_prints("00000000000000000007", "%25u", 7U);
     assert_prints("%", "%%");
@@ -54,6 +55,14 @@ static void shows_what_it_does_not_know(void **state)
     (void)state;
     assert_prints("a %q b", "a %q b");
     assert_prints("50%", lone_percent);
+    assert_prints("%1000u", "%1000u", 7U); /* a width has three digits at most */
+}
+
+/* What stands above the 32 bits of an argument is nobody's. */
+static void a_number_without_l_has_32_bits(void **state)
+{
+    (void)state;
+    assert_prints("7 7", "%u %x", 0xffffffff00000007ULL, 0xffffffff00000007ULL);
 }
 #pragma GCC diagnostic pop
 
@@ -65,6 +74,7 @@ int main(void)
         cmocka_unit_test(prints_numbers_at_their_limits),
         cmocka_unit_test(pads_with_zeros),
         cmocka_unit_test(shows_what_it_does_not_know),
+        cmocka_unit_test(a_number_without_l_has_32_bits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

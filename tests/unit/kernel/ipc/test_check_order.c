@@ -233,6 +233,20 @@ static void the_state_comes_last(void **state)
     for_each(check_before_state);
 }
 
+static void notify_as_nobody(void)
+{
+    assert_status(ipc_notify(&world.ipc, CAP_TABLES, cap_handle_make(0, 0), 1), STATUS_OK);
+}
+
+static void a_task_that_is_none_panics(void **state)
+{
+    (void)state;
+    (void)world_setup(NULL);
+    world_save();
+    expect_assert_failure(notify_as_nobody());
+    world_assert_as_wanted();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +255,7 @@ int main(void)
         cmocka_unit_test(right_comes_before_liveness),
         cmocka_unit_test(an_object_that_is_gone_is_stale),
         cmocka_unit_test(the_state_comes_last),
+        cmocka_unit_test(a_task_that_is_none_panics),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

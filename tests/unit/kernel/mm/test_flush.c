@@ -326,6 +326,9 @@ static void a_new_page_waits_for_what_was_there_to_be_invalidated(void **state)
         assert_null(fake_mmu_violation());
         flush_va(&made);
         assert_asked(1, 0, 0);
+        /* That has emptied the TLB: the page after it waits for nothing. */
+        map_now(two.world, two.active, near + 3 * neighbour[0], SOME_FRAME, USER_READ_ONLY);
+        assert_asked(1, 0, 0);
         assert_null(fake_mmu_violation());
         flush_va(&gone);
         assert_asked(0, 1, 0);
