@@ -46,7 +46,7 @@ class Verdicts(MutateTest):
         return dict(found)
 
     def test_killed_by_error(self) -> None:
-        """The checkpoint that asks for the stack; nobody else misses it, nor does the smoke test."""
+        """The checkpoint that asks for the stack; nothing else misses it, nor the smoke test."""
         found = self.one("_start", "mov sp")
         self.assertEqual((found["verdict"], found["rules"]), ("killed", ["stack"]))
         self.assertEqual((found["phase"], found["smoke"]), ("step", ""))
@@ -59,7 +59,7 @@ class Verdicts(MutateTest):
         self.assertGreaterEqual(self.report["counts"]["killed"]["note"], 1)
 
     def test_survived(self) -> None:
-        """Printed like a compiler's warning, with the line; the smoke test does not see it either."""
+        """Printed like a compiler's warning, with the line; the smoke test is blind, too."""
         found = self.one("quiet", "msr tpidr_el0")
         self.assertEqual((found["verdict"], found["smoke"]), ("survived", ""))
         line = self.line_of("// SURVIVES")

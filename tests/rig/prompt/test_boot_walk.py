@@ -25,7 +25,7 @@ class Places(PromptTest):
             r"^EL1, SPSel 1 \(SP_EL1\), DAIF = 0xf \(all masked\)",
             r"^PC +0x0*40080000 low +_start  in \.text  .*start\.S:\d+",
             r"^MMU  off",
-            "0 of 59 reached: none reached yet, next entry-el1",
+            "0 of 67 reached: none reached yet, next entry-el1",
         )
         self.shows(
             ask("rig walk $pc"),
@@ -57,7 +57,7 @@ class Places(PromptTest):
         )
         self.shows(
             ask("rig until mmu-on"),
-            r"ok   18/59 mmu-on .*27/27 checks",
+            r"ok   21/67 mmu-on .*27/27 checks",
             r"^rig: stopped at checkpoint mmu-on: \d+ checks held, 0 broken",
             r"^#0  boot_enable_identity_map",
         )
@@ -114,7 +114,7 @@ class Places(PromptTest):
         # --- high -------------------------------------------------------------------------------
         self.shows(
             ask("rig until low-closed"),
-            r"ok   34/59 low-closed",
+            r"ok   37/67 low-closed",
             "stopped at checkpoint low-closed",
         )
         self.shows(ask("bt"), r"#0  kernel_high_half")

@@ -103,7 +103,7 @@ class Terminal(PromptTest):
         ask(f"set ${found[2]} = ${found[2]} | 1 << 22")
         self.shows(
             ask("rig until high-walks-on"),
-            "FAIL 22/59 high-walks-on",
+            "FAIL 25/67 high-walks-on",
             "FAIL high-walks-on.1 .*TCR_EL1 == tcr_both",
             r"\*A1=1",
             "fields that differ: A1",
@@ -126,10 +126,12 @@ class Terminal(PromptTest):
     def test_interrupted(self) -> None:
         """Ctrl-C ends what is long; the memory mode is virtual behind it, and all goes on."""
         opened = ["/usr/bin/python3", "-B", str(RIG), "debug", "--elf", str(ELF)]
-        prompt = Prompt([*opened, "--at", "all-complete"], self.work, seen="checkpoint (18|19) of 59")
+        prompt = Prompt(
+            [*opened, "--at", "all-complete"], self.work, seen="checkpoint (21|22) of 67"
+        )
         self.addCleanup(self.ended, prompt)
         self.shows(prompt.interrupt(), r"^rig: interrupted: \d+ checks held, 0 broken")
-        prompt.begin("rig until all-complete", "ok   2[0-3]/59")
+        prompt.begin("rig until all-complete", "ok   2[3-6]/67")
         self.shows(prompt.interrupt(), r"^rig: interrupted: \d+ checks held, 0 broken", "^#0")
         self.shows(prompt.ask(MODE), VIRTUAL)
         self.shows(prompt.ask("stepi"), r"^(0x|\d+\t)")
