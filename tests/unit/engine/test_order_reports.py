@@ -198,7 +198,7 @@ class Tool(Folder):
         self.registers = {"ID_AA64MMFR1_EL1": 2 << 36}
         report = a_report([a_rule("tlbi-completes")])
         result, words = self.phase("{use: [arm64/all]}", report)
-        self.assertIn("--feature ets2 --id ID_AA64MMFR1_EL1=0x0", words)
+        self.assertIn("--feature ets2 --feature no-vhe --id ID_AA64MMFR1_EL1=0x0", words)
         self.assertEqual(result.phases[0].notes, ["CPU features by its registers: ets2"])
         result, words = self.phase("{use: [arm64/all], features: []}", report)
         self.assertNotIn("ets2", words)
