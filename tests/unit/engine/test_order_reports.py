@@ -199,7 +199,7 @@ class Tool(Folder):
         report = a_report([a_rule("tlbi-completes")])
         result, words = self.phase("{use: [arm64/all]}", report)
         self.assertIn("--feature ets2 --feature no-vhe --id ID_AA64MMFR1_EL1=0x0", words)
-        self.assertEqual(result.phases[0].notes, ["CPU features by its registers: ets2"])
+        self.assertEqual(result.phases[0].notes, ["CPU features by its registers: ets2, no-vhe"])
         result, words = self.phase("{use: [arm64/all], features: []}", report)
         self.assertNotIn("ets2", words)
         self.assertEqual(result.phases[0].notes, ["CPU features by the pack: none"])
