@@ -184,7 +184,8 @@ const struct rule_module RULE_MMU_OFF_COHERENCE = {
         {
             .id = "mmu-off-coherence",
             .title = "memory written with caches off is not read through a stale line",
-            .section = "DDI 0487, B2.11 Mismatched memory attributes",
+            .section = "DDI 0487, B2.11 \"Mismatched memory attributes\"; D7.5.9.15 \"Ordering and "
+                       "completion of data and instruction cache instructions\"",
             .level = ORDER_NOTE,
         },
     .needs = TRACE_STORES,

@@ -53,7 +53,7 @@ class Places(PromptTest):
         self.shows(
             ask("rig checkpoints"),
             r"^  \?    1 entry-el1|^  ok    1 entry-el1",
-            r"\? +14 mmu-on +after `msr sctlr_el1",
+            r"\? +21 mmu-on +after `msr sctlr_el1",
         )
         self.shows(
             ask("rig until mmu-on"),
@@ -141,7 +141,7 @@ class Places(PromptTest):
             ask("rig id $pc"),
             r"vector +VBAR_EL1 \+ 0x400: synchronous exceptions from a lower EL in AArch64",
         )
-        self.shows(ask("rig checkpoints"), r"ok   23 low-closed", r"\? +24 ")
+        self.shows(ask("rig checkpoints"), r"ok   37 low-closed", r"\? +38 ")
 
         # --- EL0 --------------------------------------------------------------------------------
         # What the guest printed and counted while gdb ran it is not judged, here or later.
