@@ -10,21 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 NOP = 0xD503201F
-ISB = 0xD5033FDF
 ERET = 0xD69F03E0
 RET = 0xD65F03C0
 XZR = 31
 
-# The domains and kinds of DSB and DMB: CRm of C6.2 "DSB", "DMB".
-BARRIERS = {
-    1: "oshld", 2: "oshst", 3: "osh", 5: "nshld", 6: "nshst", 7: "nsh",
-    9: "ishld", 10: "ishst", 11: "ish", 13: "ld", 14: "st", 15: "sy",
-}  # fmt: skip
-# What each full, store or load barrier is weakened to, one step at a time.
+# What a barrier is weakened to, one step at a time; CRm of C6.2 "DSB", "DMB": domain and kind.
 _WEAKER_DOMAIN = {12: (8,), 8: (4, 0)}  # of CRm without its kind: SY -> ISH -> NSH, OSH
 _KINDS = {3: (2, 1), 2: (), 1: ()}  # a full barrier -> its store and its load kind
-
-_MOVES = {0: "movn", 2: "movz", 3: "movk"}
 
 
 def system_register(word: int) -> tuple[int, int, int, int, int] | None:
@@ -97,27 +89,6 @@ def is_wait(word: int) -> bool:
 def is_branch_register(word: int) -> bool:
     """BR or BLR without pointer authentication."""
     return word & 0xFFDFFC1F == 0xD61F0000
-
-
-def is_direct_branch(word: int) -> bool:
-    """Any branch to an address that the word holds: B, BL, B.cond, CBZ, TBZ and their kin."""
-    return (
-        word & 0x7C000000 == 0x14000000
-        or word & 0xFE000000 == 0x54000000
-        or word & 0x7C000000 == 0x34000000
-    )
-
-
-def changes_pc(word: int) -> bool:
-    """Branches, returns, exceptions and their return."""
-    return is_direct_branch(word) or word >> 25 == 0x6B or word & 0xFF000000 == 0xD4000000
-
-
-def is_pc_relative(word: int) -> bool:
-    """ADR, ADRP, a literal load or a direct branch: what it means depends on where it is."""
-    return (
-        is_direct_branch(word) or word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000
-    )
 
 
 def is_stack_move(word: int) -> bool:
@@ -238,38 +209,30 @@ for _value, _pattern in _all_patterns():
     _PATTERNS.setdefault(_value, _pattern)
 
 
-@dataclass(frozen=True)
-class Immediate:
-    """An instruction's constant: its bits' places in the word, and the words with one of them
-    changed, by the bit's name."""
-
-    what: str
-    words: dict[str, int]
-
-
-def _flips(word: int, what: str, places: dict[int, int]) -> Immediate:
+def _flips(word: int, places: dict[int, int]) -> dict[str, int]:
     """`places`: the constant's bit by its place in the word."""
-    return Immediate(what, {f"bit {bit}": word ^ 1 << place for place, bit in places.items()})
+    return {f"bit {bit}": word ^ 1 << place for place, bit in places.items()}
 
 
-def immediate(word: int) -> Immediate | None:
-    """The constant of an instruction that computes with one; None when it has none."""
-    if word & 0x1F800000 == 0x12800000 and word >> 29 & 3 in _MOVES:
+def immediate(word: int) -> dict[str, int] | None:
+    """The words with one bit changed of the constant that an instruction computes with, by the
+    bit's name; None when it has none."""
+    if word & 0x1F800000 == 0x12800000 and word >> 29 & 3 != 1:  # MOVN, MOVZ, MOVK
         shift = 16 * (word >> 21 & 3)
-        return _flips(word, _MOVES[word >> 29 & 3], {5 + i: i + shift for i in range(16)})
+        return _flips(word, {5 + i: i + shift for i in range(16)})
     if word & 0x1F800000 == 0x11000000:
         shift = 12 * (word >> 22 & 1)
-        return _flips(word, "immediate", {10 + i: i + shift for i in range(12)})
+        return _flips(word, {10 + i: i + shift for i in range(12)})
     if word & 0x1F800000 == 0x12000000:
         return _logical(word)
     if word & 0x1F800000 == 0x13000000:
         return _bitfield(word)
     if word & 0x1F000000 == 0x10000000:  # the near ones: others lead out of any image
-        return _flips(word, "address", {29: 0, 30: 1, 5: 2, 6: 3})
+        return _flips(word, {29: 0, 30: 1, 5: 2, 6: 3})
     return None
 
 
-def _logical(word: int) -> Immediate:
+def _logical(word: int) -> dict[str, int]:
     """Patterns of N, immr and imms that are one bit away, not reserved and of another value."""
     size = 64 if word >> 31 else 32
     words = {}
@@ -278,14 +241,14 @@ def _logical(word: int) -> Immediate:
         pattern = (word >> 10 & 0x1FFF) ^ 1 << place
         if logical_value(pattern, size) not in same:
             words[f"mask bit {place}"] = word ^ 1 << 10 + place
-    return Immediate("mask", words)
+    return words
 
 
-def _bitfield(word: int) -> Immediate:
+def _bitfield(word: int) -> dict[str, int]:
     """immr and imms; N is sf, and both are below the size."""
     bits = 6 if word >> 31 else 5
     words = {f"imms bit {i}": word ^ 1 << 10 + i for i in range(bits)}
-    return Immediate("bitfield", words | {f"immr bit {i}": word ^ 1 << 16 + i for i in range(bits)})
+    return words | {f"immr bit {i}": word ^ 1 << 16 + i for i in range(bits)}
 
 
 def literal_address(word: int, address: int) -> tuple[int, int] | None:

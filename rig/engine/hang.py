@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 from .checks import Where
 from .image import Image
-from .process import find_tool
 from .qemu import QMP_DRIVER
 from .qmp import Qmp, QmpError
+from .source_lines import source_lines
 
 # Under -icount sleep=off QEMU spins, and answers nobody, when every CPU sleeps and nothing comes.
 UNKNOWN_PLACE = (
@@ -18,25 +17,6 @@ UNKNOWN_PLACE = (
     "would wake it looks like this)"
 )
 _TIMEOUT_S = 3.0
-
-
-def source_of(image: Image, pc: int) -> tuple[str, int]:
-    """File and line of a PC, from gdb's reading of the DWARF."""
-    command = [
-        find_tool("gdb-multiarch"),
-        "-nx",
-        "-batch",
-        "-ex",
-        f"info line *{image.link(pc):#x}",
-    ]
-    try:
-        done = subprocess.run(
-            [*command, image.elf.path], capture_output=True, text=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "", 0
-    match = re.search(r'Line (\d+) of "([^"]+)"', done.stdout)
-    return (match[2], int(match[1])) if match else ("", 0)
 
 
 def where_is(run_dir: Path, image: Image) -> Where | None:
@@ -51,5 +31,6 @@ def where_is(run_dir: Path, image: Image) -> Where | None:
     if match is None:
         return None
     pc = int(match[1], 16)
-    file, line = source_of(image, pc)
+    link = image.link(pc)
+    file, line = source_lines(image, [link]).get(link, ("", 0))
     return Where(pc, image.locate(pc), file, line)

@@ -20,10 +20,10 @@ from .mutate_half import NoOtherHalf, other_half
 from .mutate_path import Executed, record
 from .mutate_sites import Code, Known, Site, read_trace, sites
 from .mutate_swap import moved, proof
-from .mutate_words import register_name, text
+from .mutate_words import text
 from .order_run import Recorder
 from .process import find_tool
-from .qemu import Machine, guest_words
+from .qemu import SERIAL, Machine, guest_words
 from .registers import Table
 from .run_end import end_of
 from .session import Inputs
@@ -44,7 +44,7 @@ def generate(
     end = end_of(inputs.pack.data)
     say("following the boot's path")
     (room / "path").mkdir(exist_ok=True)
-    stop = end.words(qemu, "serial.txt", inputs.elf)
+    stop = end.words(qemu, SERIAL, inputs.elf)
     path = record([*words, *stop], room / "path", timeout, inputs.image, end)
     (room / "events").mkdir(exist_ok=True)
     recorder = Recorder(words, room / "events", timeout, inputs.image, end)
@@ -224,12 +224,12 @@ class Maker:
             for encoding in self.table.by_encoding
             if _near(encoding, register)
         )
-        names = [(register_name(encoding, self.table), encoding) for _, encoding in near]
+        names = [(self.table.name_of(encoding), encoding) for _, encoding in near]
         names = [(name, code) for name, code in names if not name.startswith(_READ_ONLY)]
         if not names:
             self._not(site, "other-register", "the table has no register near it")
         for name, encoding in names[:2]:
-            was = register_name(register, self.table)
+            was = self.table.name_of(register)
             word = a64.msr(encoding, site.word & 31)
             self._word(site, "other-register", name.lower(), word, f"{name} written, not {was}")
 
@@ -239,7 +239,7 @@ class Maker:
         was = self._words_of(site.word, site.address)
         for bit in range(4):
             word = site.word ^ 1 << 8 + bit
-            if a64_reserved_immediate(word):
+            if _reserved_immediate(word):
                 continue
             now = self._words_of(word, site.address)
             self._word(site, "immediate", f"bit-{bit}", word, f"`{was}` is `{now}`")
@@ -300,7 +300,7 @@ class Maker:
     def _what(self, site: Site) -> str:
         register = a64.system_register(site.word)
         if register is not None:
-            return register_name(register, self.table)
+            return self.table.name_of(register)
         return {"store": "a descriptor", "stack": "SP", "branch": "a branch"}.get(site.kind, "TLBI")
 
     def _constant(self, address: int, feeds: set[str]) -> None:
@@ -310,7 +310,7 @@ class Maker:
         assert found is not None
         site = Site(address, word, "constant")
         was = self._words_of(word, address)
-        for name, changed in found.words.items():
+        for name, changed in found.items():
             now = f"{name} of `{was}` flipped, for {_and(feeds)}"
             detail = name.replace(" ", "-")
             self._word(site, "constant", detail, changed, now)
@@ -379,7 +379,7 @@ def _distance(encoding: tuple[int, ...], register: tuple[int, ...]) -> int:
     return abs(number(encoding) - number(register))
 
 
-def a64_reserved_immediate(word: int) -> bool:
+def _reserved_immediate(word: int) -> bool:
     """MSR (immediate) of one bit (SPSel, PAN, ...) ignores the upper ones: those make no mutant."""
     op1, op2, value = word >> 16 & 7, word >> 5 & 7, word >> 8 & 15
     return (op1, op2) not in ((3, 6), (3, 7)) and value > 1

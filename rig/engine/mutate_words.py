@@ -18,21 +18,12 @@ def _disassembler() -> capstone.Cs:
     return capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM)
 
 
-def register_name(register: tuple[int, ...], table: Table) -> str:
-    """A system register's name, or its encoding as assemblers write it."""
-    known = table.by_encoding.get(register)
-    if known is not None:
-        return known.name
-    op0, op1, crn, crm, op2 = register
-    return f"S{op0}_{op1}_C{crn}_C{crm}_{op2}"
-
-
 def text(word: int, address: int, table: Table) -> str:
     """The instruction as an assembler reads it; "" for an encoding that Capstone does not know."""
     register = a64.system_register(word)
     if register is not None:
         source = "xzr" if word & 31 == a64.XZR else f"x{word & 31}"
-        return f"msr {register_name(register, table).lower()}, {source}"
+        return f"msr {table.name_of(register).lower()}, {source}"
     for _pc, _size, mnemonic, operands in _disassembler().disasm_lite(
         word.to_bytes(4, "little"), address
     ):

@@ -109,6 +109,12 @@ class Table:
     def __getitem__(self, name: str) -> Register:
         return self.registers[name]
 
+    def name_of(self, encoding: tuple[int, ...]) -> str:
+        """The register with this encoding (op0, op1, CRn, CRm, op2), as an assembler reads it."""
+        known = self.by_encoding.get(encoding)
+        op0, op1, crn, crm, op2 = encoding
+        return known.name if known is not None else f"S{op0}_{op1}_C{crn}_C{crm}_{op2}"
+
     def control(self) -> list[str]:
         """Registers whose change a checkpoint has to explain."""
         return [r.name for r in self.registers.values() if r.kind == "control"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from .image import Image
 from .process import find_tool
 
-_LINE = re.compile(r'Line (\d+) of "([^"]+)"')
+_LINE = re.compile(r'^@(0x[0-9a-f]+)\nLine (\d+) of "([^"]+)"', re.MULTILINE)
 _TOOL_S = 60.0
 
 
@@ -28,9 +28,4 @@ def source_lines(image: Image, addresses: Sequence[int]) -> dict[int, tuple[str,
         )
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    found = {}
-    for part in done.stdout.split("@")[1:]:
-        match = _LINE.search(part)
-        if match:
-            found[int(part.split()[0], 16)] = (match[2], int(match[1]))
-    return found
+    return {int(at, 16): (file, int(line)) for at, line, file in _LINE.findall(done.stdout)}

@@ -95,14 +95,12 @@ def _abort(iss: int, fields: Mapping[str, Field], data: bool) -> list[str]:
 def _system_register(iss: int, table: Table, formats: Formats) -> str:
     fields = formats["ISS_SYSREG"].fields
     encoding = tuple(fields[name].extract(iss) for name in ("OP0", "OP1", "CRN", "CRM", "OP2"))
-    known = table.by_encoding.get(encoding)
-    op0, op1, crn, crm, op2 = encoding
-    name = known.name if known else f"S{op0}_{op1}_C{crn}_C{crm}_{op2}"
+    name = table.name_of(encoding)
     general = fields["RT"].extract(iss)
     other = "xzr" if general == 31 else f"x{general}"
     if fields["READ"].extract(iss):
         return f"mrs {other}, {name}: a read of {name}"
-    return f"msr {name}, {other}: a write of {name}" if op0 != 1 else f"sys {name}, {other}"
+    return f"msr {name}, {other}: a write of {name}" if encoding[0] != 1 else f"sys {name}, {other}"
 
 
 def status_of(syndrome: Syndrome, formats: Formats) -> tuple[str, int | None]:

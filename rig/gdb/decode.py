@@ -101,11 +101,7 @@ class Decoder:
             opcode >> 8 & 15,
             opcode >> 5 & 7,
         )
-        known = self._table.by_encoding.get(encoding)
-        if known is not None:
-            return known.name
-        op0, op1, crn, crm, op2 = encoding
-        return f"S{op0}_{op1}_C{crn}_C{crm}_{op2}"
+        return self._table.name_of(encoding)
 
     def _branch(self, insn: Insn, opcode: int) -> None:
         if opcode & 0x7C000000 == 0x14000000:
