@@ -23,6 +23,8 @@ _start:
     adrp x0, vectors
     add x0, x0, :lo12:vectors
     msr vbar_el1, x0
+    tlbi vmalle1
+    dsb nsh
     isb
     bl zero_buffer
 

@@ -18,9 +18,7 @@ GUEST = ROOT / "tests" / "rig" / "foreign"
 BOUND_S = 200
 # Sections that the guest's own pack has not, so that every command of the rig has something to do.
 MORE = """
-ordering:
-  use: [arm64/all]
-  waive: [{rule: tlb-before-mmu, at: _start, why: the guest is as short as can be}]
+ordering: {use: [arm64/all]}
 """
 
 

@@ -75,7 +75,7 @@ class Alone(InstallTest):
         """cover and order load the plugins that fit this QEMU."""
         said = self.held("cover", *PACK, "--bound", "30", "--out", "coverage")
         self.assertIn("page: ", said)
-        self.assertRegex(self.held("order", *PACK), r"1[56] rules held")
+        self.assertIn("16 rules held", self.held("order", *PACK))
 
     def test_gdb_stops_at_a_checkpoint(self) -> None:
         """debug finds the gdb side."""

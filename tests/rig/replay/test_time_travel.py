@@ -73,8 +73,8 @@ class EntryAtEl1(_Broken):
 
     def test_the_verdict_stays_and_the_report_says_how_to_replay(self) -> None:
         self.assertEqual(self.code, 1)
-        self.says(self.said, "recorded: ", f"debug --replay {self.run_dir}", "low-closed")
-        self.assertEqual(self.manifest["broken"]["rule"], "low-closed")
+        self.says(self.said, "recorded: ", f"debug --replay {self.run_dir}", "low-map-invalidated")
+        self.assertEqual(self.manifest["broken"]["rule"], "low-map-invalidated")
         self.assertEqual(self.manifest["compared"].count("step"), 2)
 
     def test_the_replay_is_in_the_state_of_the_failed_run(self) -> None:
@@ -84,7 +84,7 @@ class EntryAtEl1(_Broken):
         self.same_state(said)
         seen = states(said)
         self.assertEqual(seen, [seen[0]] * 3)
-        self.says(said, "here broke low-closed")
+        self.says(said, "here broke low-map-invalidated")
         # rig status knows the way from the recording: this gdb has seen no checkpoint fire.
         status = said.partition("\nMMU  on")[2]
         self.assertRegex(status, r"\ninstruction [\d,]+ of .*\n  behind checkpoint mmu-on")
@@ -120,7 +120,7 @@ class EntryAtEl1(_Broken):
         self.says(said, "ESR_EL1 was not written before instruction")
         self.says(said, "no register x31", "$lr + 4 is no place in memory; an address is written *")
         # What was not found leaves the guest where it was, as the last `rig when` but one says.
-        self.assertEqual(said.count("here broke low-closed"), 7)
+        self.assertEqual(said.count("here broke low-map-invalidated"), 7)
 
     def test_memory_is_followed_through_its_aliases_and_time_has_two_ends(self) -> None:
         said = replayed(
