@@ -7,8 +7,7 @@ changes nothing is made, and carries the proof (Mutant.equivalent).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from .mutate_half import NoOtherHalf, other_half
 from .mutate_path import Executed, record
 from .mutate_sites import Code, Known, Site, read_trace, sites
 from .mutate_swap import moved, proof
+from .mutate_values import held, register_of
+from .mutate_values import proof as proven_by
 from .mutate_words import text
 from .order_run import Recorder
 from .process import find_tool
@@ -53,6 +54,9 @@ def generate(
     say("making mutants")
     maker = Maker(inputs.image, inputs.table, Code(inputs.image), path, known)
     maker.make()
+    say("asking what registers held")
+    (room / "values").mkdir(exist_ok=True)
+    maker.prove(held(words, room / "values", timeout, inputs.image, path, maker.questions()))
     return maker.generated(source_lines(inputs.image, sorted(maker.addresses())))
 
 
@@ -67,6 +71,12 @@ class _Draft:
     now: str
     patches: tuple[Patch, ...]
     equivalent: str = ""
+
+    @property
+    def words(self) -> tuple[int, int]:
+        """The first instruction that is replaced, and the one that replaces it."""
+        first = self.patches[0]
+        return int.from_bytes(first.old, "little"), int.from_bytes(first.new, "little")
 
 
 @dataclass
@@ -106,6 +116,22 @@ class Maker:
     def addresses(self) -> set[int]:
         """Where the mutants are."""
         return {draft.address for draft in self.drafts}
+
+    def questions(self) -> dict[int, int]:
+        """Instructions whose mutants may be equivalent, each with the register that would tell."""
+        found = {}
+        for draft in self.drafts:
+            register = register_of(draft.kind, draft.words[0])
+            if register is not None and not draft.equivalent:
+                found[draft.address] = register
+        return found
+
+    def prove(self, values: Mapping[int, Sequence[int]]) -> None:
+        """`values`: what those registers held, before every execution of the instruction."""
+        for draft in self.drafts:
+            if register_of(draft.kind, draft.words[0]) is not None and not draft.equivalent:
+                held_here = values.get(draft.address, ())
+                draft.equivalent = proven_by(draft.kind, *draft.words, held_here)
 
     def generated(self, lines: dict[int, tuple[str, int]]) -> Generated:
         """The result; `lines` has the source of the addresses."""
@@ -163,15 +189,7 @@ class Maker:
         if not takes or source == a64.XZR:
             return
         name = _short(self._words_of(site.word, site.address))
-        why = ""
-        if site.kind == "msr" and self._always_zero(site.address):
-            why = "the register held zero each time the instruction executed"
-        self._word(site, "zero-source", "", site.word | a64.XZR, f"{name} takes XZR", why)
-
-    def _always_zero(self, address: int) -> bool:
-        """Did the trace see each execution, with zero as the operand?"""
-        values = self.known.values.get(address, Counter())
-        return values[0] == values.total() == self.path.executed[address]
+        self._word(site, "zero-source", "", site.word | a64.XZR, f"{name} takes XZR")
 
     def _swapped(self, site: Site) -> None:
         """With the next instruction, where that was executed right behind it."""

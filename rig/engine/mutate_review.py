@@ -6,7 +6,7 @@ addresses or line numbers, so that a rebuilt guest needs no new list:
     - kind: barrier-weakened        # or a list of kinds
       in: boot_*                    # the function; of a descriptor, the checkpoint it is seen at
       was: "dsb ish"
-      now: "*NSH*"
+      now: ["*NSH*", "*OSH*"]       # or a list, here as in the others
       id: "boot_mmu_on+*"
       variants: [el2]               # of the pack; all unless said
       why: what makes it the same for every observer
@@ -44,7 +44,7 @@ def _speaks_of_all(item: dict[str, Any]) -> str:
 ENTRY = Record(
     {
         "kind": ListOf(Text(choices=tuple(KINDS)), one=True),
-        **{name: TEXT for name in _PATTERNS},
+        **{name: ListOf(TEXT, one=True) for name in _PATTERNS},
         "variants": ListOf(TEXT, one=True),
         "why": TEXT,
         "spec": TEXT,
@@ -74,7 +74,7 @@ class Entry:
     """One reason, and how many mutants it met."""
 
     kinds: tuple[str, ...]
-    patterns: dict[str, str]
+    patterns: dict[str, tuple[str, ...]]
     variants: tuple[str, ...]  # empty: all
     why: str
     spec: str
@@ -89,7 +89,10 @@ class Entry:
         return (
             mutant.kind in self.kinds
             and (not self.variants or variant in self.variants)
-            and all(fits(pattern, texts[name]) for name, pattern in self.patterns.items())
+            and all(
+                any(fits(pattern, texts[name]) for pattern in patterns)
+                for name, patterns in self.patterns.items()
+            )
         )
 
     @property
@@ -100,7 +103,8 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
-            "kind": list(self.kinds), **self.patterns, "variants": list(self.variants),
+            "kind": list(self.kinds), **{name: list(some) for name, some in self.patterns.items()},
+            "variants": list(self.variants),
             "why": self.why, "spec": self.spec, "place": self.place,
             "covers": self.covers, "killed": self.killed, "others": self.others,
         }  # fmt: skip
@@ -220,7 +224,7 @@ def _entry(item: dict[str, Any], index: int, pack: Pack, reader: Reader) -> Entr
     line, column = reader.places.get(("equivalent", index), (1, 1))
     return Entry(
         kinds=tuple(item.get("kind") or ()),
-        patterns={name: item[name] for name in _PATTERNS if item.get(name)},
+        patterns={name: tuple(item[name]) for name in _PATTERNS if item.get(name)},
         variants=tuple(item.get("variants") or ()),
         why=" ".join((item.get("why") or "").split()),
         spec=" ".join((item.get("spec") or "").split()),

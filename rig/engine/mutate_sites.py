@@ -1,14 +1,13 @@
 """Where a boot changes the machine's state: the instructions that mutants are made of.
 
-What executed comes from the boot's path, what is stored into translation tables and what the
-operands held from its event trace.
+What executed comes from the boot's path, what is stored into translation tables from its event
+trace.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,10 +53,9 @@ class Site:
 
 @dataclass
 class Known:
-    """What the event trace tells: who stores into tables, and what operands held."""
+    """What the event trace tells: who stores into tables."""
 
     table_stores: set[int] = field(default_factory=set)
-    values: dict[int, Counter[int | None]] = field(default_factory=dict)
 
 
 def _kind(word: int) -> str:
@@ -91,7 +89,7 @@ def sites(executed: Iterable[int], code: Code, known: Known) -> list[Site]:
 
 def read_trace(trace: Path, image: Image, room: Path) -> Known:
     """What a recorded event trace tells; raises CannotJudge when rig-trace cannot read it."""
-    words = ["events", str(trace), "--json", "--kind", "insn,store,access,frame"]
+    words = ["events", str(trace), "--json", "--kind", "store,access,frame"]
     _status, text = call(words, Path(image.elf.path), room / "sites.txt", (0,))
     return known_of(text.splitlines(), image)
 
@@ -107,9 +105,6 @@ def known_of(lines: Sequence[str], image: Image) -> Known:
         if event["kind"] == "frame":
             for match in _WRITER.finditer(event["text"]):
                 known.table_stores.add(image.link(int(match[1], 16)))
-        elif event["kind"] == "insn":
-            value = int(event["value"], 16) if event["value"] is not None else None
-            known.values.setdefault(address, Counter())[value] += 1
         elif {"table", "write"} <= set(event["flags"]) or event["kind"] == "store":
             known.table_stores.add(address)
     return known

@@ -4,7 +4,8 @@ this changes nothing.
 
 from __future__ import annotations
 
-from .a64_uses import uses
+from . import a64_encode as a64
+from .a64_uses import SP, Uses, uses
 from .mutate_path import Executed
 from .mutate_sites import Site
 
@@ -20,7 +21,22 @@ _COMPUTE = (
     (0x1F000000, 0x0A000000),  # AND, ORR, EOR of registers
     (0x1F000000, 0x0B000000),  # ADD, SUB of registers
 )
-_PROVEN_SITES = ("msr", "msr-immediate", "barrier", "isb", "operation")
+_PROVEN_SITES = ("msr", "msr-immediate", "barrier", "isb", "operation", "stack")
+# MRS of an ID register: it reads what never changes. Mask and value.
+_ID = (0xFFFFF000, 0xD5380000)
+# TPIDR_EL0, TPIDRRO_EL0, TPIDR_EL1, TPIDR_EL2: the CPU does nothing by them.
+_IDLE = {(3, 3, 13, 0, 2), (3, 3, 13, 0, 3), (3, 0, 13, 0, 4), (3, 4, 13, 0, 2)}
+# Registers that no instruction between two MSRs could be affected by, and whose writes take effect
+# in any order until a context synchronization event (DDI 0487, D24.1.2.2): MDSCR_EL1, CPACR_EL1,
+# CONTEXTIDR_EL1, CNTKCTL_EL1, SPSR_EL1, ELR_EL1, SP_EL0; CPTR_EL2, MDCR_EL2, HSTR_EL2, CNTHCTL_EL2,
+# CNTVOFF_EL2, SPSR_EL2, ELR_EL2, VPIDR_EL2, VMPIDR_EL2. None of translation: those have an order
+# that packs ask for.
+_LATER = _IDLE | {
+    (2, 0, 0, 2, 2), (3, 0, 1, 0, 2), (3, 0, 13, 0, 1), (3, 0, 14, 1, 0), (3, 0, 4, 0, 0),
+    (3, 0, 4, 0, 1), (3, 0, 4, 1, 0), (3, 4, 1, 1, 2), (3, 4, 1, 1, 1), (3, 4, 1, 1, 3),
+    (3, 4, 14, 1, 0), (3, 4, 14, 0, 3), (3, 4, 4, 0, 0), (3, 4, 4, 0, 1), (3, 4, 0, 0, 0),
+    (3, 4, 0, 0, 5),
+}  # fmt: skip
 
 
 def moved(word: int, source: int, target: int) -> int | None:
@@ -68,14 +84,29 @@ def _address(word: int, by: int) -> int | None:
 def proof(site: Site, after: int, path: Executed) -> str:
     """Why a site may change places with the instruction behind it; "" when it is not proven.
 
-    Both orders come to the same when the second one computes in general registers that the first
-    one does not read, and when on the boot's path the two are always executed together."""
+    Both orders come to the same when the second one computes in registers that the first one does
+    not read, or when both write system registers that take effect later; and when on the boot's
+    path the two are always executed together."""
     if site.kind not in _PROVEN_SITES or site.address not in path.together:
         return ""
-    if not any(after & mask == value for mask, value in _COMPUTE):
+    here, there = a64.system_register(site.word), a64.system_register(after)
+    if here != there and {here, there} <= _LATER:
+        return "both take effect later, in any order"
+    second = _computes(after)
+    if second is None or (SP in second.reads | second.writes and here not in _IDLE):
         return ""
-    first, second = uses(site.word), uses(after)
+    first = uses(site.word)
     general = {number for number in first.writes if number <= 30}
-    if not second.plain or second.writes & first.reads or second.reads & general:
+    if second.writes & first.reads or second.reads & general:
         return ""
-    return "the other one computes in general registers only, and not in one that this one reads"
+    return "the other one computes in registers only, and not in one that this one reads"
+
+
+def _computes(word: int) -> Uses | None:
+    """What an instruction uses that computes in general registers and SP alone; None for others."""
+    if word & _ID[0] == _ID[1]:
+        return Uses(frozenset(), frozenset({word & 31} - {a64.XZR}))
+    if not any(word & mask == value for mask, value in _COMPUTE):
+        return None
+    found = uses(word)
+    return found if all(number <= SP for number in found.reads | found.writes) else None

@@ -29,6 +29,7 @@ from engine.mutant import Mutant
 from engine.mutate_make import Maker
 from engine.mutate_path import MOST, OUTSIDE, Executed, _take
 from engine.mutate_sites import Known, known_of, sites
+from engine.mutate_values import SAME, ZERO
 
 CAPSTONE = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM)
 MOVZ_X0, BR_X0, BLR_X0, STR_X0_X1, DAIFSET = (
@@ -39,6 +40,7 @@ MOVZ_X0, BR_X0, BLR_X0, STR_X0_X1, DAIFSET = (
     0xD50342DF,
 )
 UDF = 0
+ORR_X0_X1_0X80 = 0xB2790020
 
 
 def make(
@@ -94,13 +96,9 @@ class Sites(unittest.TestCase):
         self.assertEqual(self.kinds(STR_X0_X1, known=Known({TEXT})), ["store"])
 
     def test_the_trace(self) -> None:
-        """Operands and stores into tables of its lines; PCs at either alias."""
+        """Stores into tables of its lines; PCs at either alias."""
         lines = [
             "heading",
-            *(
-                json.dumps({"kind": "insn", "pc": f"{pc:#x}", "value": value, "flags": []})
-                for pc, value in [(TEXT, "0x5"), (TEXT - OFFSET, "0x0"), (TEXT, None)]
-            ),
             json.dumps({"kind": "access", "pc": f"{TEXT - OFFSET + 4:#x}",
                         "flags": ["table", "write"]}),
             json.dumps({"kind": "access", "pc": f"{TEXT + 8:#x}", "flags": ["table"]}),
@@ -108,7 +106,6 @@ class Sites(unittest.TestCase):
                         "text": f"written by cpu0 at PC {TEXT + 12:#x}"}),
         ]  # fmt: skip
         known = known_of(lines, make_image())
-        self.assertEqual(known.values, {TEXT: Counter({5: 1, 0: 1, None: 1})})
         self.assertEqual(known.table_stores, {TEXT + 4, TEXT + 12})
 
 
@@ -191,17 +188,26 @@ class Making(unittest.TestCase):
         found = [after(mutant) for mutant in mutants(maker, "zero-source").values()]
         self.assertEqual(found, [["msr tcr_el1, xzr"], ["str xzr, [x1]"]])
 
-    def test_zero_source_of_a_zero_is_equivalent(self) -> None:
-        """Only when the trace saw zero each time that the instruction executed."""
-        cases: list[tuple[dict[int | None, int], bool]] = [
-            ({0: 2}, True), ({0: 1}, False), ({0: 1, 5: 1}, False), ({0: 2, None: 1}, False),
-            ({}, False),
-        ]  # fmt: skip
-        for values, proven in cases:
-            known = Known(values={TEXT: Counter(values)})
-            maker = make(MSR_TCR_X0, NOP, way=[0, 1, 0, 1], known=known)
-            found = list(mutants(maker, "zero-source").values())
-            self.assertEqual([bool(mutant.equivalent) for mutant in found], [proven], str(values))
+    def test_what_registers_held_proves(self) -> None:
+        """Asked of what may be proven, and proven by the values of all executions or not at all."""
+        maker = make(MSR_TCR_X0, ORR_X0_X1_0X80, MSR_TCR_X0, NOP)
+        self.assertEqual(maker.questions(), {TEXT: 0, TEXT + 4: 1, TEXT + 8: 0})
+        maker.prove({TEXT: [0], TEXT + 4: [0x180], TEXT + 8: [1]})
+        proven = {mutant.id: mutant.equivalent for mutant in maker.generated({}).mutants}
+        self.assertEqual(proven["start:zero-source"], ZERO)
+        self.assertEqual(proven["start+0x8:zero-source"], "")
+        masks = {name: why for name, why in proven.items() if name.startswith("start+0x4:constant")}
+        # The mask becomes 0x180, or 0x100: both bits are set already.
+        same = {"start+0x4:constant:mask-bit-0": SAME, "start+0x4:constant:mask-bit-6": SAME}
+        self.assertEqual({name: why for name, why in masks.items() if why}, same)
+        self.assertGreater(len(masks), 2)
+        self.assertEqual(maker.questions(), {TEXT + 4: 1, TEXT + 8: 0})
+
+    def test_without_values_nothing_is_proven(self) -> None:
+        """An instruction whose log was not whole."""
+        maker = make(MSR_TCR_X0, NOP)
+        maker.prove({})
+        self.assertEqual([m.equivalent for m in mutants(maker, "zero-source").values()], [""])
 
     def test_swapped(self) -> None:
         """With the one behind it, where that was executed next; branches are encoded anew."""

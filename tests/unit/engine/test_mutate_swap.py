@@ -91,9 +91,40 @@ class Proof(unittest.TestCase):
     def test_memory_flags_and_sp_do_not(self) -> None:
         """Loads, stores, comparisons, conditions, and what moves or reads SP; keys of PAC."""
         for second in (0xF9400120, 0xF9000120, 0xF100141F, 0x9A820020, 0x9100013F, 0x910003E9,
-                       0xD5380009, 0xDAC10041):  # fmt: skip
+                       0xD53BD049, 0xDAC10041):  # fmt: skip
             self.assertEqual(self.proof(MSR_TCR_X0, second), "", read(second, 0))
             self.assertEqual(self.proof(ISB, second), "", read(second, 0))
+
+    def test_sp_commutes_with_other_registers(self) -> None:
+        """MOV SP, X9 with X0, and not with X9 or with what reads SP."""
+        mov_sp_x9 = 0x9100013F
+        self.assertTrue(self.proof(mov_sp_x9, MOVZ_X0))
+        for second in (MOVZ_X9, 0x910003E0, mov_sp_x9, 0xF94003E0):
+            self.assertEqual(self.proof(mov_sp_x9, second), "", read(second, 0))
+
+    def test_registers_that_the_cpu_does_nothing_by(self) -> None:
+        """MSR TPIDR_EL0, X10 with a change of SP; no load, and not X10."""
+        tpidr = 0xD51BD04A
+        self.assertTrue(self.proof(tpidr, 0x9100013F))
+        for second in (0xD280004A, 0xF94003E0, 0xD53BD040):
+            self.assertEqual(self.proof(tpidr, second), "", read(second, 0))
+
+    def test_an_id_register_does_not_change(self) -> None:
+        """MRS X9, ID_AA64DFR0_EL1 behind MSR CNTKCTL_EL1; not MRS of what may."""
+        cntkctl = 0xD518E11F
+        self.assertTrue(self.proof(cntkctl, 0xD5380509))
+        for second in (0xD538E109, 0xD5381009, 0xD5384249):
+            self.assertEqual(self.proof(cntkctl, second), "", read(second, 0))
+        self.assertEqual(self.proof(MSR_TCR_X9, 0xD5380509), "")
+
+    def test_two_writes_that_take_effect_later(self) -> None:
+        """MDSCR_EL1 and TPIDR_EL0; not one register twice, and none of translation."""
+        mdscr, tpidr = 0xD5100249, 0xD51BD05F
+        self.assertTrue(self.proof(mdscr, tpidr))
+        self.assertEqual(self.proof(tpidr, 0xD51BD04A), "")
+        for word in (MSR_TCR_X0, MSR_TTBR0_XZR, 0xD5181000):
+            self.assertEqual(self.proof(word, tpidr), "", read(word, 0))
+            self.assertEqual(self.proof(tpidr, word), "", read(word, 0))
 
     def test_what_the_first_one_reads_is_not_written(self) -> None:
         """MSR TCR_EL1, X9 before X9 changes."""
@@ -101,8 +132,8 @@ class Proof(unittest.TestCase):
         self.assertTrue(self.proof(MSR_TCR_X9, MOVZ_X0))
 
     def test_other_sites_are_not_proven(self) -> None:
-        """A store into a table, a change of SP, a branch, ERET, a call and a wait."""
-        for word in (0x9100013F, 0xD61F0000, ERET, 0xD4000002, 0xD503207F):
+        """A store into a table, a branch, ERET, a call and a wait."""
+        for word in (0xD61F0000, ERET, 0xD4000002, 0xD503207F):
             self.assertEqual(self.proof(word, MOVZ_X9), "", read(word, 0))
         self.assertEqual(proof(Site(TEXT, 0xF9000020, "store"), MOVZ_X9, ONCE), "")
 
