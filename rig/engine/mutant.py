@@ -122,6 +122,7 @@ class Outcome:  # pylint: disable=too-many-instance-attributes # a record, writt
     smoke: str = ""  # why the smoke test fails; "" when it passes
     why: str = ""  # the reason of NOT_JUDGED or EQUIVALENT
     seconds: float = 0.0
+    earlier: bool = False  # a kill by the rules of an earlier campaign (--survivors)
 
     @property
     def by_note(self) -> bool:

@@ -31,6 +31,7 @@ class Settings:
     jobs: int | None = None  # None: as many as there are processors
     thorough: bool = False  # every rule that breaks, not only the first
     fresh: bool = False  # forget what was judged before
+    survivors: bool = False  # keep kills, by earlier rules too, and judge the rest again
     keep: bool = False  # each mutant's ELF and logs stay
 
 
@@ -56,13 +57,13 @@ def run(  # pylint: disable=too-many-arguments # a campaign is what they make to
         folder / f"{machine.variant}-work",
         (lambda mutant: kept / place_of(mutant)) if settings.keep else None,
     )
-    with Results(results, header(inputs, machine, settings.thorough), settings.fresh) as file:
+    head = header(inputs, machine, settings.thorough)
+    with Results(results, head, settings.fresh, settings.survivors) as file:
         known = {outcome.id: outcome for outcome in file.known(mutants)}
         left = [mutant for mutant in spread(mutants) if mutant.id not in known]
         if known:
-            report.detail(
-                f"{machine.variant}: {len(known)} of {len(mutants)} mutants were judged before"
-            )
+            what = "killed before, and are not run again" if settings.survivors else "judged before"
+            report.detail(f"{machine.variant}: {len(known)} of {len(mutants)} mutants were {what}")
         progress = Progress(machine.variant, len(left), report)
 
         def done(mutant: Mutant, outcome: Outcome) -> None:

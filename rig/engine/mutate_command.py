@@ -81,6 +81,11 @@ def _running(parser: argparse.ArgumentParser) -> None:
         help="forget those that are of another image, pack or QEMU, instead of refusing them",
     )
     parser.add_argument(
+        "--survivors",
+        action="store_true",
+        help="judge again what was not killed, by rules that grew since; keep the kills",
+    )
+    parser.add_argument(
         "--jobs", type=count, metavar="N", help="mutants that run at once (a processor each)"
     )
     parser.add_argument(
@@ -138,11 +143,15 @@ def _usable(args: argparse.Namespace) -> None:
         ("--kind", args.kind), ("--in", args.functions), ("--id", args.ids),
         ("--sample", args.sample), ("--shard", args.shard), ("--list", args.list),
         ("--run-dir", args.run_dir), ("--fresh", args.fresh), ("--renew", args.renew),
-        ("--keep", args.keep), ("--thorough", args.thorough),
+        ("--survivors", args.survivors), ("--keep", args.keep), ("--thorough", args.thorough),
     ]  # fmt: skip
     given = [name for name, value in running if value]
     if args.collect and given:
         raise UsageError(f"--collect runs nothing: {given[0]} has no meaning with it")
+    if args.survivors and (args.fresh or args.renew):
+        raise UsageError("--survivors keeps results, and --fresh and --renew forget them")
+    if args.survivors and not args.run_dir:
+        raise UsageError("--survivors needs --run-dir DIR: the results that it goes on from")
     if args.keep and not args.run_dir:
         raise UsageError("--keep needs --run-dir DIR: where to keep them")
     written = [name for name in ("json", "junit", "table") if getattr(args, name)]

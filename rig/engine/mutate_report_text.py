@@ -114,6 +114,9 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _rules(result: Result, report: TextReport) -> None:
+    earlier = sum(item.outcome.earlier for item in result.judged())
+    if earlier:
+        report.detail(f"{earlier} of the kills are kept of earlier rules (--survivors)")
     killers = result.killers()
     shown = ", ".join(f"{rule} {count}" for rule, count in killers.most_common(_TOP))
     more = f", and {len(killers) - _TOP} more" if len(killers) > _TOP else ""

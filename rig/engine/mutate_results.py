@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from .errors import CannotJudge, UsageError
-from .mutant import NOT_JUDGED, Mutant, Outcome
+from .mutant import KILLED, NOT_JUDGED, Mutant, Outcome
 from .paths import compiled, version
 from .process import find_tool, tool_version
 from .qemu import Machine
@@ -24,6 +25,8 @@ from .session import Inputs
 
 SCHEMA = "rig-mutants-results-1"
 _COMPARED, _HERE = "compared", "here"
+# What may differ where kills of an earlier campaign are kept: rules, and the rig that judges them.
+_GROWS = ("rules", "rig", "compiled parts of the rig")
 
 
 def header(inputs: Inputs, machine: Machine, thorough: bool) -> dict[str, Any]:
@@ -99,9 +102,15 @@ def _read(path: Path) -> tuple[dict[str, Any], list[tuple[str, Outcome]]]:
 
 
 class Results:
-    """The file of one variant, open for one campaign at a time."""
+    """The file of one variant, open for one campaign at a time.
 
-    def __init__(self, path: Path, head: dict[str, Any], fresh: bool) -> None:
+    `fresh` forgets what is there; `survivors` keeps the kills of the same guest alone, also those by
+    other rules (each is marked so), for the rest to be judged again.
+    """
+
+    def __init__(
+        self, path: Path, head: dict[str, Any], fresh: bool, survivors: bool = False
+    ) -> None:
         self._path, self._head = path, head
         try:
             # pylint: disable-next=consider-using-with # closed by __exit__
@@ -109,12 +118,12 @@ class Results:
         except OSError as error:
             raise UsageError(f"{path}: cannot write the results: {error.strerror}") from None
         try:
-            self._known = self._begin(fresh)
+            self._known = self._begin(fresh, survivors)
         except BaseException:
             self._file.close()
             raise
 
-    def _begin(self, fresh: bool) -> dict[str, tuple[str, Outcome]]:
+    def _begin(self, fresh: bool, survivors: bool) -> dict[str, tuple[str, Outcome]]:
         """Take the file for this campaign; what it knows already."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +134,11 @@ class Results:
         if fresh:
             self._file.truncate(0)
         head, lines = _read(self._path)
-        if head:
+        if head and survivors:
+            self._same(head, _GROWS)
+            lines = [(m, replace(o, earlier=True)) for m, o in lines if o.verdict == KILLED]
+            self._replace(lines)
+        elif head:
             self._same(head)
             self._file.truncate(self._path.read_bytes().rfind(b"\n") + 1)
         else:
@@ -133,11 +146,25 @@ class Results:
             self._line(self._head)
         return {outcome.id: (marked, outcome) for marked, outcome in lines}
 
-    def _same(self, head: dict[str, Any]) -> None:
+    def _replace(self, lines: Iterable[tuple[str, Outcome]]) -> None:
+        """A new file in the place of this one; whatever happens, one of the two is there whole."""
+        old, name = self._file, self._path.with_name(f"{self._path.name}.new")
+        try:
+            # pylint: disable-next=consider-using-with # closed by __exit__
+            self._file = name.open("wb")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._line(self._head)
+            for marked, outcome in lines:
+                self._line({"mutant": marked, **outcome.to_json()})
+            name.replace(self._path)
+        finally:
+            old.close()
+
+    def _same(self, head: dict[str, Any], besides: Sequence[str] = ()) -> None:
         """Refuse to go on with results of something else."""
         for part in (_COMPARED, _HERE):
             then, now = head.get(part) or {}, json.loads(json.dumps(self._head[part]))
-            different = [name for name in now if then.get(name) != now[name]]
+            different = [n for n in now if n not in besides and then.get(n) != now[n]]
             if different:
                 said = "; ".join(_difference(name, then.get(name), now[name]) for name in different)
                 raise UsageError(

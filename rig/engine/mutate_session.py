@@ -207,6 +207,7 @@ class Campaign:
                 jobs=args.jobs,
                 thorough=args.thorough,
                 fresh=args.fresh or (args.renew and self._stale(variant.machine)),
+                survivors=args.survivors,
                 keep=args.keep,
             ),
             self._report,

@@ -147,6 +147,8 @@ class Ends(MutateTest):
             (["--sample", "0"], "a whole number from 1"),
             (["--kind", "gone"], "invalid choice"),
             (["--keep"], "--keep needs --run-dir"),
+            (["--survivors"], "--survivors needs --run-dir"),
+            (["--survivors", "--fresh"], "--fresh and --renew forget"),
             (["--collect", str(self.work), "--kind", "dropped"], "--kind has no meaning"),
             (["--list", "--json", str(self.work / "l.json")], "no report for --json"),
         ):
@@ -191,6 +193,12 @@ class Campaigns(MutateTest):
         self.change("small.yaml", "why: shows each verdict", "why: shows every verdict")
         _, text = self.mutate(*self.words, "--run-dir", folder, code=2)
         self.assertIn("--fresh", text)
+        # But that the pack grew: kills are kept, and what was not killed is run again.
+        grown, text = self.mutate(*self.words, "--run-dir", folder, "--survivors", code=1)
+        self.assertEqual(self.verdicts(grown), self.verdicts(report))
+        killed = sum(report["counts"]["killed"].values())
+        self.assertIn(f"{killed} of the kills are kept of earlier rules", text)
+        self.assertEqual(len(self.results(folder)), len(after))
 
     def test_shards_are_the_whole(self) -> None:
         """Two halves, each mutant in one of them, collected as one."""

@@ -103,9 +103,11 @@ class RoomTest(unittest.TestCase):
         self.room = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="rig-test-")))
         self.path = self.room / "el1-results.jsonl"
 
-    def begin(self, head: dict[str, Any] | None = None, fresh: bool = False) -> Results:
+    def begin(
+        self, head: dict[str, Any] | None = None, fresh: bool = False, survivors: bool = False
+    ) -> Results:
         """Open the results."""
-        return Results(self.path, head or HEAD, fresh)
+        return Results(self.path, head or HEAD, fresh, survivors)
 
     def fill(self, *outcomes: tuple[Mutant, Outcome]) -> None:
         """Results of an earlier campaign."""
@@ -182,6 +184,26 @@ class Kept(RoomTest):
             self.assertEqual(file.known(MANY), [])
         with self.begin(head) as file:
             self.assertEqual(file.known(MANY), [])
+
+    def test_kills_by_earlier_rules(self) -> None:
+        """Kept with a mark, by other rules and another rig; the rest is to be judged again. Not of
+        another image, and then the file is as it was."""
+        killed, other = Outcome(MANY[0].id, KILLED, ["a"]), Outcome(MANY[1].id, SURVIVED)
+        self.fill((MANY[0], killed), (MANY[1], other))
+        before = self.path.read_bytes()
+        image = {**HEAD, "compared": {**HEAD["compared"], "elf": "2"}}
+        with self.assertRaisesRegex(UsageError, "elf .another image"):
+            self.begin(image, survivors=True)
+        self.assertEqual(self.path.read_bytes(), before)
+        grown = {**HEAD, "compared": {**HEAD["compared"], "rules": [["a.yaml", "9"]]}}
+        with self.begin(grown, survivors=True) as file:
+            self.assertEqual(file.known(MANY), [replace(killed, earlier=True)])
+            with self.assertRaisesRegex(UsageError, "another rig mutate"):
+                self.begin(grown)
+            file.add(MANY[1], Outcome(MANY[1].id, KILLED, ["b"]))
+        with self.begin(grown) as file:
+            self.assertEqual([o.earlier for o in file.known(MANY)], [True, False])
+        self.assertEqual([path.name for path in self.room.iterdir()], [self.path.name])
 
     def test_one_campaign_at_a_time(self) -> None:
         """Two that write one file would mix their lines; --fresh takes nothing from the other."""
