@@ -104,8 +104,8 @@ def _read(path: Path) -> tuple[dict[str, Any], list[tuple[str, Outcome]]]:
 class Results:
     """The file of one variant, open for one campaign at a time.
 
-    `fresh` forgets what is there; `survivors` keeps the kills of the same guest alone, also those by
-    other rules (each is marked so), for the rest to be judged again.
+    `fresh` forgets what is there; `survivors` keeps the kills of the same guest alone, also those
+    by other rules (each is marked so), for the rest to be judged again.
     """
 
     def __init__(

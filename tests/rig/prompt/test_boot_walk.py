@@ -25,7 +25,7 @@ class Places(PromptTest):
             r"^EL1, SPSel 1 \(SP_EL1\), DAIF = 0xf \(all masked\)",
             r"^PC +0x0*40080000 low +_start  in \.text  .*start\.S:\d+",
             r"^MMU  off",
-            "0 of 67 reached: none reached yet, next entry-el1",
+            "0 of 68 reached: none reached yet, next entry-el1",
         )
         self.shows(
             ask("rig walk $pc"),
@@ -53,11 +53,11 @@ class Places(PromptTest):
         self.shows(
             ask("rig checkpoints"),
             r"^  \?    1 entry-el1|^  ok    1 entry-el1",
-            r"\? +21 mmu-on +after `msr sctlr_el1",
+            r"\? +22 mmu-on +after `msr sctlr_el1",
         )
         self.shows(
             ask("rig until mmu-on"),
-            r"ok   21/67 mmu-on .*27/27 checks",
+            r"ok   22/68 mmu-on .*27/27 checks",
             r"^rig: stopped at checkpoint mmu-on: \d+ checks held, 0 broken",
             r"^#0  boot_enable_identity_map",
         )
@@ -114,7 +114,7 @@ class Places(PromptTest):
         # --- high -------------------------------------------------------------------------------
         self.shows(
             ask("rig until low-closed"),
-            r"ok   37/67 low-closed",
+            r"ok   38/68 low-closed",
             "stopped at checkpoint low-closed",
         )
         self.shows(ask("bt"), r"#0  kernel_high_half")
@@ -141,7 +141,7 @@ class Places(PromptTest):
             ask("rig id $pc"),
             r"vector +VBAR_EL1 \+ 0x400: synchronous exceptions from a lower EL in AArch64",
         )
-        self.shows(ask("rig checkpoints"), r"ok   37 low-closed", r"\? +38 ")
+        self.shows(ask("rig checkpoints"), r"ok   38 low-closed", r"\? +39 ")
 
         # --- EL0 --------------------------------------------------------------------------------
         # What the guest printed and counted while gdb ran it is not judged, here or later.

@@ -54,8 +54,8 @@ class PlainGdb(PromptTest):
         self.shows(ask("rig pack tyrne"), r"rules/tyrne\.yaml, variant el1: \d+ rules for stepping")
         self.shows(
             ask("rig until mmu-on"),
-            "ok    1/67 entry-el1",
-            "ok   21/67 mmu-on",
+            "ok    1/68 entry-el1",
+            "ok   22/68 mmu-on",
             "0 broken",
             r"^#0 .*migrate\.S",
         )
@@ -68,7 +68,7 @@ class PlainGdb(PromptTest):
         # The pack once more: a guest in the middle of its boot is not at its reset.
         self.shows(ask("rig pack nosuch"), "cannot read the rule pack")
         self.shows(ask("rig pack tyrne"), "rules for stepping")
-        self.shows(ask("rig until high-walks-on"), "ok   25/67 high-walks-on", " 0 broken")
+        self.shows(ask("rig until high-walks-on"), "ok   26/68 high-walks-on", " 0 broken")
         self.shows(ask("tbreak kernel_high_half"), "Temporary breakpoint")
         self.shows(ask("continue"), "kernel_high_half")
         self.shows(ask("rig status"), r"^PC +0xffffffff\w+ high +kernel_high_half")
@@ -109,7 +109,7 @@ class PlainGdb(PromptTest):
         guest = self.qemu("tcp:127.0.0.1:0")
         prompt = self.plain("-nx", "-iex", f"add-auto-load-safe-path {ELF.parent}", ELF)
         self.shows(prompt.ask(f"target remote :{port_of(guest.pid)}"), "_start|0x0*40080000")
-        self.shows(prompt.ask("rig status"), r"0 of 67 reached|which came since")
+        self.shows(prompt.ask("rig status"), r"0 of 68 reached|which came since")
         self.shows(prompt.ask("rig until masked"), "stopped at checkpoint masked")
         self.shows(prompt.ask("help tyrne"), "tyrne tasks")
 

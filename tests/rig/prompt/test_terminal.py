@@ -103,7 +103,7 @@ class Terminal(PromptTest):
         ask(f"set ${found[2]} = ${found[2]} | 1 << 22")
         self.shows(
             ask("rig until high-walks-on"),
-            "FAIL 25/67 high-walks-on",
+            "FAIL 26/68 high-walks-on",
             "FAIL high-walks-on.1 .*TCR_EL1 == tcr_both",
             r"\*A1=1",
             "fields that differ: A1",
@@ -127,11 +127,11 @@ class Terminal(PromptTest):
         """Ctrl-C ends what is long; the memory mode is virtual behind it, and all goes on."""
         opened = ["/usr/bin/python3", "-B", str(RIG), "debug", "--elf", str(ELF)]
         prompt = Prompt(
-            [*opened, "--at", "all-complete"], self.work, seen="checkpoint (21|22) of 67"
+            [*opened, "--at", "all-complete"], self.work, seen="checkpoint (22|23) of 68"
         )
         self.addCleanup(self.ended, prompt)
         self.shows(prompt.interrupt(), r"^rig: interrupted: \d+ checks held, 0 broken")
-        prompt.begin("rig until all-complete", "ok   2[3-6]/67")
+        prompt.begin("rig until all-complete", "ok   2[4-7]/68")
         self.shows(prompt.interrupt(), r"^rig: interrupted: \d+ checks held, 0 broken", "^#0")
         self.shows(prompt.ask(MODE), VIRTUAL)
         self.shows(prompt.ask("stepi"), r"^(0x|\d+\t)")
