@@ -188,6 +188,30 @@ static void el2_writes_vbar_of_el1_and_its_own(void **state)
     expect(1, 0);
 }
 
+static void a_table_begins_at_2_kib(void **state)
+{
+    (void)state;
+    static const uint32_t registers[] = {A64_VBAR_EL1, A64_VBAR_EL12, A64_VBAR_EL2, A64_VBAR_EL3};
+    for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+        for (uint64_t bit = 1; bit <= 0x800; bit <<= 1) {
+            boot_begin(&boot);
+            boot_msr(&boot, registers[i], VBAR_VALUE);
+            boot_msr(&boot, registers[i], VBAR_VALUE ^ bit);
+            boot_expect(&boot, "vbar-aligned", bit < 0x800, 0);
+        }
+    }
+}
+
+static void another_register_or_an_unknown_value_is_no_table(void **state)
+{
+    (void)state;
+    boot_begin(&boot);
+    boot_msr(&boot, A64_MAIR_EL1, 0xff);
+    boot_msr(&boot, A64_VBAR_EL1, VBAR_VALUE);
+    build_insn_unknown(&boot.build, 0, 1, LOW_VA, OP_MSR(A64_VBAR_EL1, 0));
+    boot_expect(&boot, "vbar-aligned", 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +225,8 @@ int main(void)
         cmocka_unit_test(a_return_synchronizes),
         cmocka_unit_test(an_unknown_vbar_is_a_note),
         cmocka_unit_test(el2_writes_vbar_of_el1_and_its_own),
+        cmocka_unit_test(a_table_begins_at_2_kib),
+        cmocka_unit_test(another_register_or_an_unknown_value_is_no_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
