@@ -28,6 +28,7 @@ _MARK = "@@"
 def qemu(elf: Path, folder: Path) -> Iterator[Path]:
     """A guest that is stopped at its first instruction; the socket of its stub."""
     socket = folder / "gdb.sock"
+    socket.unlink(missing_ok=True)  # of the guest before: it would be taken for this one's
     command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-aarch64"]
     command += ["-M", "virt,gic-version=2,dtb-randomness=off", "-cpu", "cortex-a72", "-m", "128M"]
     command += ["-display", "none", "-nodefaults", "-serial", "null", "-S", "-kernel", str(elf)]
