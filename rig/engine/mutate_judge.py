@@ -56,7 +56,7 @@ class Baseline:
     words: list[str] = field(default_factory=list)  # that the smoke test looks for
     stops: dict[str, Place] = field(default_factory=dict)  # of the snapshots, in a free run
     seconds: float = 0.0
-    # Ids of mutants that the pack excuses if they survive: only run freely, in case they do not.
+    # Ids of mutants whose bit the pack excuses: nothing follows where the audit, too, is silent.
     excused: set[str] = field(default_factory=set)
 
     @property
@@ -249,6 +249,7 @@ class Judge:
             self.baseline.stops.get(mutant.function) if mutant.poke else None,
         )  # fmt: skip
         outcome = Outcome(mutant.id, NOT_JUDGED)
+        excused = mutant.id in self.baseline.excused
         for name, phase in run.phases():
             before = len(run.result.checks)
             phase()
@@ -262,8 +263,10 @@ class Judge:
             self._take(outcome, name, run.result.checks[before:], last)
             if outcome.rules and not thorough:
                 break
-            if name == FREE_RUN and (last.error or mutant.id in self.baseline.excused):
-                break  # what follows would not end either, or is not asked for
+            if name == FREE_RUN and last.error:
+                break  # what follows would not end either
+            if name == SPACES and len(run.result.checks) > before and excused:
+                break
         outcome.notes = sorted({key.partition(":")[0] for key in run.notes() - self.baseline.notes})
         if outcome.rules or outcome.notes:
             outcome.verdict = KILLED

@@ -81,7 +81,7 @@ class Campaign:
         room = self._run_dir.phase(name, "baseline")
         baseline = mutate_judge.baseline(self._inputs, machine, room, self._args.timeout, self._say)
         made, flips = self._made(machine, baseline)
-        # Descriptors that the pack excuses if they survive: the judge saves most of their phases.
+        # Bits of descriptors that the pack excuses if no audit reports them: most phases are saved.
         baseline.excused.update(m.id for m in made.mutants if self._review.harmless(name, m))
         chosen = self._selection.chosen(made.mutants)
         listed = Listed(

@@ -23,7 +23,7 @@ from engine.checks import ERROR, FAIL, NOT_JUDGED, PASS, Check
 from engine.errors import CannotJudge, Exit
 from engine.mutant import KILLED, SURVIVED, Outcome, Patch
 from engine.mutate_image import write_image
-from engine.mutate_judge import FREE_RUN, GUEST_ENDS, STEP, Baseline, Judge
+from engine.mutate_judge import FREE_RUN, GUEST_ENDS, SPACES, STEP, Baseline, Judge
 from engine.mutate_smoke import fault_words, smoke
 from engine.pack import Pack
 from engine.qemu import LOG, machine_for
@@ -343,11 +343,20 @@ class Verdicts(RoomTest):
         self.decides(SURVIVED, [FREE, told], notes={"alias:as-high"})
 
     def test_an_excused_one(self) -> None:
-        """Is only run freely, which can kill it."""
-        name = {mutant(0).id}
-        outcome, ran = self.judge([FREE, Made("ordering", broken("x"))], excused=name)
-        self.assertEqual((outcome.verdict, ran), (SURVIVED, [FREE_RUN]))
+        """Goes no further than the audit of its own tables, where that says nothing either."""
+        name, late = {mutant(0).id}, Made("ordering", broken("late"))
+        outcome, ran = self.judge([FREE, Made(SPACES), late], excused=name)
+        self.assertEqual((outcome.verdict, ran), (SURVIVED, [FREE_RUN, SPACES]))
+        outcome = self.decides(KILLED, [FREE, Made(SPACES, broken("map")), late], excused=name)
+        self.assertEqual(outcome.rules, ["map"])
         self.decides(KILLED, [Made(FREE_RUN, broken("no-marker"))], excused=name)
+
+    def test_an_excused_one_that_was_not_audited(self) -> None:
+        """Where the guest does not come to the place, or no place is known, the other phases
+        judge it as any other."""
+        name, late = {mutant(0).id}, Made("ordering", broken("late"))
+        for phases in ([FREE, Made(SPACES, [], notes=["not judged at up"]), late], [FREE, late]):
+            self.assertEqual(self.decides(KILLED, phases, excused=name).rules, ["late"])
 
     def test_the_smoke_test_beside(self) -> None:
         """Judges the same console, whatever the rig says."""
