@@ -19,11 +19,12 @@ from support import ROOT, TABLE, make_image
 
 # pylint: disable=wrong-import-order # support sets the path
 from engine import pack as pack_file
+from engine.audit_check import GROUP as SPACES
 from engine.checks import ERROR, FAIL, NOT_JUDGED, PASS, Check
 from engine.errors import CannotJudge, Exit
 from engine.mutant import KILLED, SURVIVED, Outcome, Patch
 from engine.mutate_image import write_image
-from engine.mutate_judge import FREE_RUN, GUEST_ENDS, SPACES, STEP, Baseline, Judge
+from engine.mutate_judge import FREE_RUN, GUEST_ENDS, STEP, Baseline, Judge
 from engine.mutate_smoke import fault_words, smoke
 from engine.pack import Pack
 from engine.qemu import LOG, machine_for
