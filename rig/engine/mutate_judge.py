@@ -24,7 +24,7 @@ from .freerun import FreeRun
 from .image import Image
 from .mutant import KILLED, NOT_JUDGED, SURVIVED, Mutant, Outcome
 from .mutate_image import write_image
-from .mutate_places import judge_space, places
+from .mutate_places import UNREAD, judge_space, places
 from .mutate_smoke import fault_words, smoke
 from .order_check import GROUP as ORDERING
 from .order_phase import Ordering
@@ -265,7 +265,7 @@ class Judge:
                 break
             if name == FREE_RUN and last.error:
                 break  # what follows would not end either
-            if name == SPACES and len(run.result.checks) > before and excused:
+            if name == SPACES and excused and last.reason != UNREAD:
                 break
         outcome.notes = sorted({key.partition(":")[0] for key in run.notes() - self.baseline.notes})
         if outcome.rules or outcome.notes:

@@ -21,6 +21,7 @@ from .results import Phase, VariantResult
 from .session import Inputs
 from .snapshot import Place, Setup, take_running
 
+UNREAD = "not all judged"  # a phase's reason
 _MOST_ARRIVALS = 16
 _RUN_S = 10.0
 
@@ -60,7 +61,7 @@ def judge_space(  # pylint: disable=too-many-arguments # a guest, and where it i
     result: VariantResult,
 ) -> None:
     """Judge what a guest translates at a place by each `address_space` entry of its checkpoint.
-    Nothing is judged where the guest does not come to it, or cannot be read there."""
+    Nothing is judged where the guest does not come to it, or cannot be read there: UNREAD."""
     phase = Phase("address-space")
     result.phases.append(phase)
     try:
@@ -72,4 +73,5 @@ def judge_space(  # pylint: disable=too-many-arguments # a guest, and where it i
             if entry["at"] == place.at:
                 spaces.judge(entry, snapshot, phase, result)
     except (CannotJudge, TimeBound) as error:
+        phase.reason = UNREAD
         phase.notes.append(f"not judged at {place.at}: {error}")

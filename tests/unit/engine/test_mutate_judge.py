@@ -21,16 +21,18 @@ from support import ROOT, TABLE, make_image
 from engine import pack as pack_file
 from engine.audit_check import GROUP as SPACES
 from engine.checks import ERROR, FAIL, NOT_JUDGED, PASS, Check
-from engine.errors import CannotJudge, Exit
+from engine.errors import CannotJudge, Exit, TimeBound
 from engine.mutant import KILLED, SURVIVED, Outcome, Patch
 from engine.mutate_image import write_image
 from engine.mutate_judge import FREE_RUN, GUEST_ENDS, STEP, Baseline, Judge
+from engine.mutate_places import UNREAD, judge_space
 from engine.mutate_smoke import fault_words, smoke
 from engine.pack import Pack
 from engine.qemu import LOG, machine_for
-from engine.results import GIVEN_UP, Phase
+from engine.results import GIVEN_UP, Phase, VariantResult
 from engine.run_end import NOTE, Budget, End, Watch
 from engine.session import Inputs
+from engine.snapshot import Place
 
 PACK = """\
 guest: small
@@ -220,6 +222,25 @@ class Script:
             run.result.order = {"findings": list(made.findings)}
 
 
+class Places(RoomTest):
+    """The audit in a free run."""
+
+    def test_a_guest_that_does_not_come_there(self) -> None:
+        """Is told, and breaks nothing."""
+        image = make_image()
+        machine = machine_for(self.pack, "el1", None, None)
+        result = VariantResult(machine)
+        place = Place("up", (HIGH,), 1)
+        inputs = Inputs(self.pack, image, TABLE, {})
+        for error in (CannotJudge("it never came"), TimeBound("it never came")):
+            with mock.patch("engine.mutate_places.take_running", side_effect=error):
+                judge_space(inputs, machine, image, place, self.room / "x", result)
+            phase = result.phases.pop()
+            self.assertEqual(phase.reason, UNREAD)
+            self.assertEqual(phase.notes, ["not judged at up: it never came"])
+        self.assertEqual(result.checks, [])
+
+
 class Verdicts(RoomTest):
     """Phases and what they make of a mutant."""
 
@@ -356,7 +377,7 @@ class Verdicts(RoomTest):
         """Where the guest does not come to the place, or no place is known, the other phases
         judge it as any other."""
         name, late = {mutant(0).id}, Made("ordering", broken("late"))
-        for phases in ([FREE, Made(SPACES, [], notes=["not judged at up"]), late], [FREE, late]):
+        for phases in ([FREE, Made(SPACES, reason=UNREAD), late], [FREE, late]):
             self.assertEqual(self.decides(KILLED, phases, excused=name).rules, ["late"])
 
     def test_the_smoke_test_beside(self) -> None:
