@@ -234,8 +234,6 @@ status_t address_space_unmap(struct address_space_arena *arena, struct object_re
     if (status != STATUS_OK) {
         return status;
     }
-    /* The port knows pages at that level only. */
-    KASSERT(walk.level == MMU_LEVEL_PAGE);
     /* Commits: nothing below can fail. */
     KASSERT(walk.level == MMU_LEVEL_PAGE); /* where alone there are pages */
     *frame_pa = last_entry(&walk)->pa;

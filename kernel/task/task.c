@@ -57,12 +57,10 @@ status_t task_recv(struct core *core, cap_handle_t endpoint, struct received *re
 
 status_t task_destroy_endpoint(struct core *core, struct object_ref endpoint)
 {
-    unsigned receiver;
+    unsigned receiver = TASK_NONE;
     status_t status = ipc_endpoint_destroy(&core->ipc, endpoint, &receiver);
 
-    if (status == STATUS_OK) {
-        wake_waiter(core, receiver, endpoint.index);
-    }
+    wake_waiter(core, receiver, endpoint.index);
     return status;
 }
 

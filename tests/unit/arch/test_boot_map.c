@@ -67,6 +67,7 @@ static void rights_are_those_of_the_contract(void **state)
     boot_map_range(&map, KERNEL_VA + 0x3000, 0x3000, 0x1000, KERNEL_DATA);
     boot_map_range(&map, KERNEL_VA + 0x4000, 0x4000, 0x1000, KERNEL_DEVICE);
     assert_int_equal(boot_map_finish(&map), (uintptr_t)root);
+    assert_int_equal(frames[4][0], 0xA5A5A5A5A5A5A5A5); /* not its own */
     assert_maps(root, KERNEL_VA + 0x1000, 0x1000, 3, normal | read_only);
     assert_maps(root, KERNEL_VA + 0x2000, 0x2000, 3, normal | read_only | no_execute);
     assert_maps(root, KERNEL_VA + 0x3000, 0x3000, 3, normal | no_execute);
@@ -98,6 +99,49 @@ static void uses_blocks_where_it_can_and_pages_elsewhere(void **state)
     assert_false(walk(root, start, &leaf, &level));
 }
 
+/* Of exactly one block, and where only one of the two addresses could begin one. */
+static void a_block_needs_both_addresses(void **state)
+{
+    const uint64_t *root = frames[0];
+    struct boot_map map;
+    uint64_t leaf;
+    unsigned level;
+
+    (void)state;
+    fill_with_garbage();
+    boot_map_init(&map, frames, 6);
+    boot_map_range(&map, 0x200000, 0x600000, 0x200000, KERNEL_DATA);
+    boot_map_range(&map, 0x400000, 0x801000, 0x200000, KERNEL_DATA);
+    boot_map_range(&map, 0x801000, 0xA00000, 0x200000, KERNEL_DATA);
+    (void)boot_map_finish(&map);
+    assert_true(walk(root, 0x3FFFFF, &leaf, &level));
+    assert_int_equal(level, 2);
+    assert_true(walk(root, 0x400000, &leaf, &level));
+    assert_int_equal(level, 3);
+    assert_int_equal(leaf & 0x0000FFFFFFFFF000ULL, 0x801000);
+    assert_false(walk(root, 0x800FFF, &leaf, &level));
+    assert_true(walk(root, 0xA00FFF, &leaf, &level));
+    assert_int_equal(level, 3);
+    assert_int_equal(leaf & 0x0000FFFFFFFFF000ULL, 0xBFF000);
+}
+
+/* A range off a page's bound changes nothing before it is refused. */
+static void a_range_off_a_page_makes_no_table(void **state)
+{
+    const uint64_t *root = frames[0];
+    struct boot_map map;
+    uint64_t leaf;
+    unsigned level;
+
+    (void)state;
+    boot_map_init(&map, frames, FRAMES);
+    expect_assert_failure(boot_map_range(&map, 0x2800, 0x2000, 0x1000, KERNEL_DATA));
+    expect_assert_failure(boot_map_range(&map, 0x2000, 0x2800, 0x1000, KERNEL_DATA));
+    expect_assert_failure(boot_map_range(&map, 0x2000, 0x2000, 0x800, KERNEL_DATA));
+    assert_int_equal(map.used, 1);
+    assert_false(walk(root, 0x2000, &leaf, &level));
+}
+
 static void stops_at_a_mistake(void **state)
 {
     struct boot_map map;
@@ -113,6 +157,9 @@ static void stops_at_a_mistake(void **state)
     expect_assert_failure(boot_map_range(&map, 0x200000, 0x1000, 0x1000, KERNEL_DATA));
     /* A block over the existing table. */
     expect_assert_failure(boot_map_range(&map, 0, 0, 0x200000, KERNEL_DATA));
+    /* A page inside an existing block. */
+    boot_map_range(&map, 0x200000, 0x200000, 0x200000, KERNEL_DATA);
+    expect_assert_failure(boot_map_range(&map, 0x201000, 0x201000, 0x1000, KERNEL_DATA));
     /* An output address beyond 48 bits. */
     expect_assert_failure(boot_map_range(&map, 0x3000, 1ULL << 48, 0x1000, KERNEL_DATA));
 }
@@ -132,6 +179,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rights_are_those_of_the_contract),
         cmocka_unit_test(uses_blocks_where_it_can_and_pages_elsewhere),
+        cmocka_unit_test(a_block_needs_both_addresses),
+        cmocka_unit_test(a_range_off_a_page_makes_no_table),
         cmocka_unit_test(stops_at_a_mistake),
         cmocka_unit_test(every_reserved_frame_must_be_used),
     };

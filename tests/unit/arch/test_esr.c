@@ -53,6 +53,11 @@ static void prints_one_story(void **state)
                         "  esr 0x9600004f: data abort from the same EL: permission fault, level 3, "
                         "on a write\n  far 0xffffffff40080000\n");
     fake_console_clear();
+    esr_print(esr(0x24, 0x0F), 0x1000);
+    assert_string_equal(fake_console_text(),
+                        "  esr 0x9200000f: data abort from a lower EL: permission fault, level 3, "
+                        "on a read\n  far 0x0000000000001000\n");
+    fake_console_clear();
     esr_print(esr(0x21, 0x06), 0x1000);
     assert_string_equal(fake_console_text(),
                         "  esr 0x86000006: instruction abort from the same EL: "

@@ -96,6 +96,15 @@ class TransitionTest(unittest.TestCase):
         )
         self.assertIn("f.S:3", check.actual)
 
+    def test_what_software_alone_changes(self) -> None:
+        """The counter's frequency is a register that somebody wrote; the counter is none."""
+        settings: dict[str, list[str]] = {"volatile": [], "watch": []}
+        watched = Transitions([], settings, TABLE, FakeRecorder()).watched  # type: ignore[arg-type]
+        self.assertIn("CNTFRQ_EL0", watched)
+        self.assertNotIn("CNTVCT_EL0", watched)
+        check = self.arrive(None, {"CNTFRQ_EL0": 62500000}, {"CNTFRQ_EL0": 0})
+        self.assertEqual(check.status, "fail")
+
     def test_a_bit_without_a_field(self) -> None:
         """Bits that no field names count too."""
         check = self.arrive(self.EPD1, self.OLD, {"TCR_EL1": 1 << 62 | 16})

@@ -169,6 +169,9 @@ static void without_a_current_task_nothing_yields_blocks_or_ends(void **state)
     expect_assert_failure(sched_block(SCHED, 0));
     expect_assert_failure(sched_exit(SCHED));
     world_assert_as_wanted();
+    (void)running_setup(state);
+    world.sched.current = MAX_TASKS; /* no index either */
+    expect_assert_failure(sched_yield(SCHED));
 }
 
 static void run_without_anything(void *sched)
@@ -275,6 +278,9 @@ static void sixteen_tasks_fit(void **state)
     assert_int_equal(sched_task_count(SCHED), MAX_TASKS);
     world_save();
     assert_status(sched_create(SCHED, yields_twice, "x", &untouched), STATUS_OBJECTS_EXHAUSTED);
+    assert_status(sched_create_user(SCHED, (struct object_ref){0, 0}, (user_va_t){0},
+                                    (user_va_t){0}, &untouched),
+                  STATUS_OBJECTS_EXHAUSTED);
     assert_int_equal(untouched.index, 77);
     world_assert_as_wanted();
     /* Without idle the last one cannot end. */

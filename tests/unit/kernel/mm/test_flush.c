@@ -115,6 +115,9 @@ static void a_token_is_spent_once(void **state)
     expect_assert_failure(flush_ignore(&token, &batch));
     flush_all(&batch);
     assert_int_equal(two.world->arena.unspent, 0);
+    /* Nor does a batch that belongs nowhere take what belongs nowhere. */
+    flush_batch_init(&batch, NULL);
+    expect_assert_failure(flush_ignore(&token, &batch));
 }
 
 static void assert_held_up(struct two *two, bool held)

@@ -216,6 +216,18 @@ static void a_free_rewinds_the_search(void **state)
     assert_exhausted();
 }
 
+/* Words of the bitmap that are full are not looked at again. */
+static void the_search_begins_at_the_last_frame_given_out(void **state)
+{
+    (void)state;
+    while (pmm_free_frames(&pmm) > 0) {
+        paddr_t frame = alloc();
+
+        assert_int_equal(pmm.hint, (frame.value - FAKE_RAM_START_PA) / PAGE_SIZE / 64);
+    }
+    assert_true(pmm.hint > 0);
+}
+
 static void counts_are_exact(void **state)
 {
     paddr_t frames[20];
@@ -274,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup(refuses_reserved_frames, setup),
         cmocka_unit_test_setup(refuses_a_frame_that_is_free_already, setup),
         cmocka_unit_test_setup(a_free_rewinds_the_search, setup),
+        cmocka_unit_test_setup(the_search_begins_at_the_last_frame_given_out, setup),
         cmocka_unit_test_setup(counts_are_exact, setup),
         cmocka_unit_test_setup(what_can_be_given_out_is_the_extent_without_the_reserved, setup),
     };

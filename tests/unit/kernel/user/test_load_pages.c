@@ -211,6 +211,34 @@ static void the_cpu_sees_what_was_loaded(void **state)
     }
 }
 
+/* What lies behind the frame of a page is somebody else's. */
+static void a_page_fills_its_frame_and_no_other(void **state)
+{
+    struct user_image image = machine_image(2 * PAGE_SIZE);
+    const unsigned char *behind;
+    struct object_ref loaded;
+    struct user_layout layout;
+    cap_handle_t handle;
+    paddr_t frames[2];
+    enum user_rights rights;
+
+    (void)state;
+    synced.space = machine_space(&handle);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pmm_alloc(&machine.pmm, &frames[i]), STATUS_OK);
+    }
+    assert_int_equal(frames[1].value, frames[0].value + PAGE_SIZE);
+    assert_int_equal(pmm_free(&machine.pmm, frames[0]), STATUS_OK);
+    assert_int_equal(
+        user_load(&machine.core, KERNEL_TABLE, handle, image, PAGE_SIZE, &loaded, &layout),
+        STATUS_OK);
+    assert_int_equal(frame_at(ABI_IMAGE_BASE, &rights).value, frames[0].value);
+    behind = (const unsigned char *)(uintptr_t)frames[1].value;
+    for (unsigned i = 0; i < PAGE_SIZE; i++) {
+        assert_int_equal(behind[i], 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +247,7 @@ int main(void)
         cmocka_unit_test(what_looks_like_a_header_elsewhere_is_none),
         cmocka_unit_test(an_image_too_short_for_a_header_is_raw),
         cmocka_unit_test(the_cpu_sees_what_was_loaded),
+        machine_test(a_page_fills_its_frame_and_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

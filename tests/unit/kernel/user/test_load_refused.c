@@ -88,6 +88,10 @@ static void what_user_addresses_cannot_hold(void **state)
     assert_refused(load(page_at(fake_ram_frame(0), SIZE_MAX), PAGE_SIZE), STATUS_OUT_OF_RANGE);
     assert_refused(load(page_at(fake_ram_frame(0), end - ABI_IMAGE_BASE - 1), PAGE_SIZE),
                    STATUS_OUT_OF_RANGE);
+    /* Such sizes are refused before anybody looks for a header, were it a wrong one. */
+    image = machine_image_with(PAGE_SIZE, 1, 1, 1);
+    assert_refused(load(image, end), STATUS_OUT_OF_RANGE);
+    assert_refused(load(page_at(fake_ram_frame(0), end), PAGE_SIZE), STATUS_OUT_OF_RANGE);
 }
 
 /* Free or allocated: what the frame allocator can ever give out is no place for an image. */
@@ -186,6 +190,7 @@ static void headers_that_contradict_themselves(void **state)
         {100, 4096, 4097, 4097}, /* data behind an image that ends in its code */
         {100, 8192, 8192, 8192}, /* */
         {4096, 0, 0, 0},         /* */
+        {32, 0, 0, 0},           /* nothing behind the header */
     };
 
     (void)state;

@@ -173,13 +173,17 @@ static void an_unspent_token_panics(void **state)
     struct object_ref space = new_space();
     struct flush_token token;
     paddr_t frame;
+    uint32_t free;
 
     (void)state;
     map_at(space, 0x800000);
     assert_int_equal(
         address_space_unmap(&machine.spaces, space, (user_va_t){0x800000}, &frame, &token),
         STATUS_OK);
+    map_at(space, 0x900000);
+    free = pmm_free_frames(&machine.pmm);
     expect_assert_failure(no_status(address_space_reclaim(&machine.spaces, space)));
+    assert_int_equal(pmm_free_frames(&machine.pmm), free); /* before anything is given back */
     flush_va(&token);
     assert_int_equal(pmm_free(&machine.pmm, frame), STATUS_OK);
     assert_all_back(space);
