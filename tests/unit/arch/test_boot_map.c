@@ -82,8 +82,8 @@ static void uses_blocks_where_it_can_and_pages_elsewhere(void **state)
     const uint64_t start = 0x1FF000;
     const uint64_t end = 0x601000;
     struct boot_map map;
-    uint64_t leaf;
-    unsigned level;
+    uint64_t leaf = 0;
+    unsigned level = 0;
 
     (void)state;
     fill_with_garbage();
@@ -104,8 +104,8 @@ static void a_block_needs_both_addresses(void **state)
 {
     const uint64_t *root = frames[0];
     struct boot_map map;
-    uint64_t leaf;
-    unsigned level;
+    uint64_t leaf = 0;
+    unsigned level = 0;
 
     (void)state;
     fill_with_garbage();
@@ -130,8 +130,8 @@ static void a_range_off_a_page_makes_no_table(void **state)
 {
     const uint64_t *root = frames[0];
     struct boot_map map;
-    uint64_t leaf;
-    unsigned level;
+    uint64_t leaf = 0;
+    unsigned level = 0;
 
     (void)state;
     boot_map_init(&map, frames, FRAMES);
